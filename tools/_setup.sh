@@ -19,7 +19,8 @@ has() {
     libsndfile1)   .venv/bin/python -c 'import soundfile' 2>/dev/null ;;
     python3-venv)  python -c 'import venv' 2>/dev/null && { python -m pip --version || python -m ensurepip --version; } >/dev/null 2>&1 ;;
     python3-dev)   python -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' ;;
-    gcc|g++)       command -v "$1" >/dev/null ;;
+    gcc)           command -v gcc >/dev/null ;;
+    libc6-dev)     [ -e /usr/include/stdio.h ] ;;
     *)             dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed' ;;
   esac
 }
