@@ -1,8 +1,9 @@
-"""Sound servers for the tests: each a child of this process, in a folder of its own, stopped by its process id.
+"""Sound servers for the tests: each a child in a folder of its own, stopped by its process id.
 
-`pulse()`, `pipewire()` and `jack()` are context managers that yield a running `Server`. PulseAudio and PipeWire come
-with three nodes: play into `mic_feed` (its monitor is the microphone), play into `virt_out`, record from `rtsep_mic`.
-Nothing here changes this process's environment: pass `server.env` to a subprocess.
+`pulse()`, `pipewire()` and `jack()` are context managers that yield a running `Server`. PulseAudio
+and PipeWire come with three nodes: play into `mic_feed` (its monitor is the microphone), play into
+`virt_out`, record from `rtsep_mic`. Nothing here changes this process's environment: pass
+`server.env` to a subprocess.
 """
 
 import os
@@ -27,7 +28,7 @@ _numbers = count()
 
 @dataclass
 class Server:
-    """A running sound server: `env` leads a subprocess to it, `folder` holds its sockets and logs."""
+    """A running sound server: `env` leads a subprocess to it, `folder` holds its logs."""
 
     env: dict[str, str]
     folder: Path
