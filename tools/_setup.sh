@@ -39,8 +39,9 @@ need() {
   fi
   say "installing from the system's packages: ${missing[*]}"
   refresh_apt
-  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-remove --no-install-recommends "${missing[@]}" >/dev/null \
-    || { say "apt-get could not install: ${missing[*]}"; return 1; }
+  local report
+  report=$(DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-remove --no-install-recommends "${missing[@]}" 2>&1) \
+    || { say "$report" "apt-get could not install: ${missing[*]}"; return 1; }
 }
 
 need_sound_servers() {  # pipewire-alsa stays out: it would push pulseaudio off the machine
@@ -49,7 +50,7 @@ need_sound_servers() {  # pipewire-alsa stays out: it would push pulseaudio off 
 }
 
 make_venv() {
-  [ -x .venv/bin/python ] && return
+  .venv/bin/python -m pip --version >/dev/null 2>&1 && return
   need python3-venv || exit 2
   say "making .venv with $(python --version)"
   python -m venv .venv >/dev/null 2>&1 && return
@@ -60,9 +61,9 @@ make_venv() {
 # install EXTRA: rtsep, editable, with that extra, at the locked versions.
 install() {
   local stamp=.venv/.rtsep-$1 state
-  state=$(cat pyproject.toml requirements.lock | sha256sum)
-  make_venv
+  state=$({ pwd; cat pyproject.toml requirements.lock; } | sha256sum)
   [ "$(cat "$stamp" 2>/dev/null)" = "$state" ] && return
+  make_venv
   say "installing rtsep[$1] and the locked versions of what it needs (a minute or two)"
   .venv/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e ".[$1]" || die "pip could not install rtsep[$1]"
   has libsndfile1 || need libsndfile1 || exit 2
