@@ -1,0 +1,64 @@
+"""rtsep: separate the sound you know from everything else, live.
+
+    engine = rtsep.Engine("speech", rate=48000)
+    cleaned = engine.process(block)
+
+Importing the package loads none of its parts; each is loaded where it is first used.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rtsep.artefacts.basis import Basis
+    from rtsep.artefacts.card import Card, CardError
+    from rtsep.artefacts.library import load, save
+    from rtsep.artefacts.library import names as models
+    from rtsep.engine.engine import Engine, Snapshot, separate
+    from rtsep.engine.meters import Meters
+    from rtsep.engine.parameters import Parameter
+
+    __version__: str
+
+_HOMES = {
+    "Basis": "artefacts.basis",
+    "Card": "artefacts.card",
+    "CardError": "artefacts.card",
+    "Engine": "engine.engine",
+    "Meters": "engine.meters",
+    "Parameter": "engine.parameters",
+    "Snapshot": "engine.engine",
+    "load": "artefacts.library",
+    "models": "artefacts.library:names",
+    "save": "artefacts.library",
+    "separate": "engine.engine",
+}
+
+__all__ = [
+    "Basis",
+    "Card",
+    "CardError",
+    "Engine",
+    "Meters",
+    "Parameter",
+    "Snapshot",
+    "__version__",
+    "load",
+    "models",
+    "save",
+    "separate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("rtsep")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rtsep' has no attribute {name!r}")
+    home, _, own = _HOMES[name].partition(":")
+    return getattr(import_module(f"rtsep.{home}"), own or name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

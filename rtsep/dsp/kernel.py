@@ -1,0 +1,90 @@
+"""The one decorator for compiled kernels, and the promise not to compile beside sound.
+
+Kernels never allocate, raise, lock or print.  Numba's cache does not see a change in an inlined
+function of another file, so the cache folder is named after all kernel sources, numba's version
+and the processor: a change anywhere compiles everything anew.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+import numba
+import platformdirs
+from llvmlite import binding
+from numba import types
+
+PACKAGE = Path(__file__).resolve().parents[1]
+KERNEL_FOLDERS = ("dsp", "separators", "engine")
+
+# Everything of fast-math but nnan and ninf, which would compile the checks for NaN away.
+FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def cache_key() -> str:
+    """Hash of the kernel sources, numba's version and the processor."""
+    machine = f"{numba.__version__} {sys.version} {binding.get_host_cpu_name()}"
+    digest = hashlib.sha256(machine.encode())
+    for folder in KERNEL_FOLDERS:
+        for source in sorted((PACKAGE / folder).glob("*.py")):
+            digest.update(source.name.encode())
+            digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept: below NUMBA_CACHE_DIR if set, else the user's cache."""
+    parent = os.environ.get("NUMBA_CACHE_DIR") or platformdirs.user_cache_dir("rtsep")
+    return Path(parent) / f"kernels-{cache_key()}"
+
+
+def is_compiled() -> bool:
+    """Whether kernels of this version have been compiled on this machine before."""
+    return CACHE.is_dir() and any(CACHE.rglob("*.nbi"))
+
+
+CACHE = cache_folder()
+numba.config.CACHE_DIR = str(CACHE)  # type: ignore[attr-defined]
+_dispatchers: list[Any] = []
+
+
+@overload
+def kernel(function: Function) -> Function: ...
+@overload
+def kernel(*, exact: bool) -> Callable[[Function], Function]: ...
+def kernel(function: Any = None, *, exact: bool = False) -> Any:
+    """Compile a function to nopython code without the GIL, cached on disk.
+
+    exact : no reassociation; for loops whose length depends on the block, where the order of
+    additions would otherwise depend on how the input was cut.
+    """
+    if function is None:
+        return partial(kernel, exact=exact)
+    fastmath: Any = False if exact else FAST
+    compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=fastmath)(function)
+    _dispatchers.append(compiled)
+    return compiled
+
+
+def native(*arguments: Any, returns: Any = types.void) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function to native code with a C address, cached on disk."""
+    return numba.cfunc(returns(*arguments), cache=True, error_model="numpy")
+
+
+@contextmanager
+def sealed() -> Iterator[None]:
+    """Forbid compiling inside; a call that would compile raises instead.  Any thread."""
+    for dispatcher in _dispatchers:
+        dispatcher.disable_compile()
+    try:
+        yield
+    finally:
+        for dispatcher in _dispatchers:
+            dispatcher.disable_compile(False)

@@ -1,0 +1,389 @@
+"""The Python face of an engine: prepare, process, reset; parameters, meters, swap.
+
+`process` and `separate` belong to one thread at a time; everything else may be called from any
+other thread meanwhile.
+"""
+
+import ctypes
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtsep.artefacts.basis import Basis
+from rtsep.dsp.kernel import sealed
+from rtsep.dsp.records import zeroed
+from rtsep.dsp.spectra import twiddles
+from rtsep.dsp.stream import StreamSpec, stream_spec
+from rtsep.dsp.windows import window_pair
+from rtsep.engine import state as layout
+from rtsep.engine.meters import Meters, read_meters
+from rtsep.engine.models import Model, load_models, note_of
+from rtsep.engine.parameters import (
+    LISTEN,
+    Parameter,
+    Value,
+    amplitude,
+    find_parameter,
+    parameters_of,
+    source_gains,
+)
+from rtsep.engine.process import process_block, stream_callback
+from rtsep.engine.roles import kept_by_name, kept_by_role
+from rtsep.separators.prepare import merge_options, prepare_slot, source_names
+from rtsep.separators.slot import CHANNELS
+
+Samples = NDArray[np.float32]
+
+FADE_SECONDS = 0.05
+PATIENCE_SECONDS = 2.0
+_process = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 3)(
+    process_block.address
+)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The unknown source's basis at one moment, to be restored later.
+
+    W, statistics : float32 (lanes, components, bins).  energies : float64 (lanes, components).
+    """
+
+    W: Samples
+    statistics: Samples
+    energies: NDArray[np.float64]
+
+
+class Engine:
+    """Separates known sources from the rest, block by block.
+
+    model : a name, a path, a loaded model, "bypass", or a list of models.
+    rate : Hz, 8000..192000.  channels : 1..8.  latency : "low", "medium" or "high".
+    linked : one mask for all channels; else one each.
+    unknown : whether there is a source beside the known ones; by default there is, unless some
+    models are to be kept and others removed.  keep : names of the sources to keep.
+    options : of the separator, see `rtsep.separators.prepare.Options`.
+    parameters : initial values by id, as `set` takes them.
+    """
+
+    def __init__(
+        self,
+        model: Model | Sequence[Model] = "speech",
+        *,
+        rate: int = 48000,
+        channels: int = 1,
+        latency: str = "low",
+        linked: bool = True,
+        unknown: bool | None = None,
+        keep: str | Sequence[str] | None = None,
+        max_block: int = 8192,
+        options: dict[str, Any] | None = None,
+        **parameters: Value,
+    ) -> None:
+        if not 1 <= channels <= CHANNELS:
+            raise ValueError(f"channels={channels} is outside 1..{CHANNELS}")
+        if max_block < 1:
+            raise ValueError(f"max_block={max_block} is not positive")
+        self.spec: StreamSpec = stream_spec(rate, latency)
+        self.channels, self.linked, self.max_block = channels, linked, max_block
+        self.live = False
+        self._unknown, self._options = unknown, dict(options or {})
+        self._keep = [keep] if isinstance(keep, str) else keep
+        self._record = zeroed(layout.STATE)
+        self._state: Any = self._record[0]
+        self._bases = load_models(model)
+        self._values: dict[str, Value] = {}
+        self._prepare()
+        for name, value in parameters.items():
+            self.set(name, value)
+        self._settle()
+
+    # what it is
+
+    @property
+    def rate(self) -> int:
+        """Samples per second and channel."""
+        return self.spec.rate
+
+    @property
+    def latency(self) -> int:
+        """Delay in samples, exact and constant: output[n] answers input[n - latency]."""
+        return self.spec.synthesis
+
+    @property
+    def lanes(self) -> int:
+        """Masks in use: one, or one per channel."""
+        return 1 if self.linked else self.channels
+
+    @property
+    def note(self) -> str:
+        """What had to be mapped to fit the stream; empty if nothing."""
+        return note_of(self._bases, self.spec)
+
+    @property
+    def address(self) -> int:
+        """Address of the record, userdata of `callback`; keep the engine while it is in use."""
+        return int(self._record.ctypes.data)
+
+    @property
+    def callback(self) -> Any:
+        """PortAudio's stream callback for interleaved float32; its `.address` is what to pass."""
+        return stream_callback
+
+    # prepare and reset
+
+    def _has_unknown(self, bases: Sequence[Basis]) -> bool:
+        if self._unknown is not None or not bases:
+            return bool(self._unknown and bases)
+        return len({basis.card.role for basis in bases}) == 1
+
+    def _prepare(self) -> None:
+        state, spec = self._state, self.spec
+        self._record.view(np.uint8)[:] = 0
+        state["process"] = process_block.address
+        for field in ("rate", "window", "hop", "synthesis", "bins"):
+            state[field] = getattr(spec, field)
+        state["latency"], state["channels"], state["lanes"] = (
+            self.latency, self.channels, self.lanes,
+        )  # fmt: skip
+        analysis, synthesis = window_pair(spec)
+        state["analysis_window"][: spec.window] = analysis
+        state["synthesis_window"][: spec.window] = synthesis
+        state["roots"][:, : spec.window] = twiddles(spec.window)
+        state["fade_hops"] = max(1, round(FADE_SECONDS * spec.rate / spec.hop))
+        state["spans"][: layout.STRENGTH] = round(0.02 * spec.rate)
+        state["spans"][layout.STRENGTH :] = max(1, round(0.02 * spec.rate / spec.hop))
+        self._fill_slot(0, self._bases)
+        self._settle()
+
+    def _fill_slot(self, index: int, bases: list[Basis]) -> None:
+        """Prepare models in a slot and take their sources as the engine's."""
+        unknown = self._has_unknown(bases)
+        options = merge_options([basis.card.options for basis in bases], self._options)
+        roles = [basis.card.role for basis in bases]
+        sources = source_names(bases, unknown)
+        named = self._keep and kept_by_name(self._keep, roles, sources)
+        self._record["slot"][:, index : index + 1].view(np.uint8)[:] = 0
+        slot = self._state["slot"][index]
+        prepare_slot(slot, bases, self.spec, lanes=self.lanes, unknown=unknown, options=options)
+        self.sources = sources
+        self.keep: tuple[str, ...] = tuple(named or kept_by_role(roles, sources))
+        self.parameters: dict[str, Parameter] = parameters_of(self.sources, self.keep)
+        self._slot, self._bases, self.options = index, bases, options
+        self._values = {
+            name: self._values.get(name, parameter.default)
+            for name, parameter in self.parameters.items()
+        }
+
+    def _settle(self) -> None:
+        """Let every parameter be where it is going to, without a glide."""
+        self._publish()
+        for glides in (self._state["glides"], self._state["slot"][self._slot]["gains"]):
+            glides[layout.GOAL] = glides[layout.VALUE] = glides[layout.TARGET]
+            glides[layout.LEFT] = 0
+
+    def reset(self) -> None:
+        """Forget all sound heard: bit for bit as new, parameters kept.  Not while live."""
+        if self.live:
+            raise RuntimeError("a running stream cannot be reset")
+        self._prepare()
+
+    def seal(self) -> AbstractContextManager[None]:
+        """Context in which nothing may compile, for as long as a stream runs."""
+        return sealed()
+
+    # sound
+
+    def _planes(self, block: NDArray[Any]) -> Samples:
+        """The block as contiguous float32 (channels, n)."""
+        if not isinstance(block, np.ndarray) or block.dtype not in (np.float32, np.float64):
+            kind = block.dtype if isinstance(block, np.ndarray) else type(block).__name__
+            raise TypeError(f"a block is a float32 array, not {kind}")
+        shape = (block.shape[0], 1) if block.ndim == 1 else block.shape
+        wanted = "(n,)" if self.channels == 1 else f"({self.channels}, n)"
+        if block.ndim > 2 or (block.ndim == 1) != (self.channels == 1 and block.ndim == 1):
+            raise ValueError(f"block has shape {block.shape}, the engine takes {wanted}")
+        if block.ndim == 2 and shape[0] != self.channels:
+            raise ValueError(f"block has {shape[0]} channels, the engine has {self.channels}")
+        return np.ascontiguousarray(np.atleast_2d(block), dtype=np.float32)
+
+    def _run(self, planes: Samples, out: Samples, stems: Samples) -> None:
+        n = planes.shape[1]
+        _process(
+            self.address, planes.ctypes.data, out.ctypes.data, stems.ctypes.data, n, n, 1
+        )  # fmt: skip
+
+    def process(self, block: NDArray[Any], out: Samples | None = None) -> Samples:
+        """The next samples, in and out.
+
+        block : float32 (n,) for one channel or (channels, n), any n, [-1, 1] by convention.
+        out : where to write, C contiguous, may be `block` itself.  Returns the block's shape.
+        """
+        planes = self._planes(block)
+        result = np.empty(block.shape, np.float32) if out is None else out
+        if result.shape != block.shape or result.dtype != np.float32:
+            raise ValueError(f"out is {result.dtype} {result.shape}, the block {block.shape}")
+        if not result.flags.c_contiguous:
+            raise ValueError("out is not C contiguous")
+        self._run(planes, result, result)
+        return result
+
+    def separate(self, block: NDArray[Any]) -> Samples:
+        """The next samples of every source by its raw mask: float32 (sources, channels, n).
+
+        Their sum is the input, `latency` samples later.  Call it from the first block on: sources
+        fade in over one window where `process` was called before.
+        """
+        planes = self._planes(block)
+        self._state["stems"] = 1
+        stems = np.zeros((len(self.sources), *planes.shape), np.float32)
+        self._run(planes, np.empty_like(planes), stems)
+        return stems
+
+    # control
+
+    def get(self, name: str) -> Value:
+        """Value of a parameter, in its own unit."""
+        return self._values[find_parameter(self.parameters, name).id]
+
+    def set(self, name: str, value: Value) -> None:
+        """Turn a parameter; it takes effect with the next block and glides from there."""
+        parameter = find_parameter(self.parameters, name)
+        self._values[parameter.id] = parameter.check(value)
+        self._publish()
+
+    def _publish(self) -> None:
+        """Write all targets, in the units of the audio thread."""
+        values, targets = self._values, self._state["glides"][layout.TARGET]
+        number = {n: v for n, v in values.items() if not isinstance(v, str)}
+        level = self.spec.window * np.mean(self._state["analysis_window"][: self.spec.window] ** 2)
+        floor_db = float(number["noise_floor"])
+        release = float(number["release"])
+        targets[layout.INPUT_GAIN] = amplitude(float(number["input_gain"]))
+        targets[layout.OUTPUT_GAIN] = amplitude(float(number["output_gain"]))
+        targets[layout.BYPASS] = number["bypass"]
+        targets[layout.STRENGTH] = number["strength"]
+        attenuation = float(number["max_attenuation"])
+        targets[layout.MAX_ATTENUATION] = 0 if attenuation >= 100 else amplitude(-attenuation)
+        targets[layout.NOISE_FLOOR] = 0 if floor_db <= -120 else amplitude(floor_db) * level**0.5
+        targets[layout.RELEASE] = (
+            np.exp(-self.spec.hop / self.spec.rate / release) if release else 0
+        )
+        targets[layout.FREEZE] = number["freeze"]
+        dry, wet = ((0, 1), (1, -1), (1, 0))[LISTEN.index(str(values["listen"]))]
+        targets[layout.LISTEN_DRY], targets[layout.LISTEN_WET] = dry, wet
+        gains = self._state["slot"][self._slot]["gains"][layout.TARGET]
+        gains[: len(self.sources)] = source_gains(values, self.sources)
+        muted = [float(number[f"{name}.mute"]) for name in self.sources]
+        gains[layout.OPEN : layout.OPEN + len(self.sources)] = 1 - np.array(muted)
+
+    def meters(self) -> Meters:
+        """One reading of all meters."""
+        return read_meters(self._state, self.sources)
+
+    def swap(self, model: Model | Sequence[Model]) -> None:
+        """Replace the model by crossfading masks; parameters of sources with equal names stay.
+
+        In a running stream it waits for an earlier swap to end; otherwise it ends it at once.
+        """
+        bases = load_models(model)
+        if self.live:
+            self._wait(lambda: self._state["active"] == self._state["requested"], "a swap")
+        self._state["active"], self._state["fade"] = int(self._state["requested"]), 0
+        index = 1 - int(self._state["active"])
+        self._fill_slot(index, bases)
+        self._publish()
+        gains = self._state["slot"][index]["gains"]
+        gains[layout.GOAL] = gains[layout.VALUE] = gains[layout.TARGET]
+        self._state["requested"] = index
+
+    def _wait(self, done: Any, what: str) -> None:
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not done():
+            if time.monotonic() > end:
+                raise TimeoutError(f"{what} was not served within {PATIENCE_SECONDS:g} s")
+            time.sleep(0.002)
+
+    def _ask(self, request: str, served: str) -> None:
+        """Have the audio thread serve a request."""
+        self._state[request] += 1
+        self._wait(lambda: self._state[served] == self._state[request], request)
+
+    def _unknown_rows(self) -> tuple[Any, slice, slice]:
+        slot = self._state["slot"][int(self._state["active"])]
+        known, rank = int(slot["known"]), int(slot["rank"])
+        return slot["lane"], slice(known, rank), slice(0, rank - known)
+
+    def snapshot(self) -> Snapshot:
+        """The unknown source's basis as it is now."""
+        lanes, rows, count = self._unknown_rows()
+        n, state, bins = self.lanes, self._state, self.spec.bins
+        if self.live:
+            self._ask("snapshot_request", "snapshot_served")
+            W, A = state["staged_W"][:n, count, :bins], state["staged_statistics"]
+            energies = state["staged_energies"][:n, count]
+        else:
+            W, A = lanes["W"][:n, rows, :bins], lanes["statistics"]
+            energies = lanes["energies"][:n, count]
+        return Snapshot(W.copy(), A[:n, count, :bins].copy(), energies.copy())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot of the same stream's unknown source."""
+        lanes, rows, count = self._unknown_rows()
+        n, state, bins = self.lanes, self._state, self.spec.bins
+        shape = (n, count.stop, bins)
+        if snapshot.W.shape != shape:
+            raise ValueError(f"snapshot is of shape {snapshot.W.shape}, the stream {shape}")
+        if self.live:
+            state["staged_W"][:n, count, :bins] = snapshot.W
+            state["staged_statistics"][:n, count, :bins] = snapshot.statistics
+            state["staged_energies"][:n, count] = snapshot.energies
+            self._ask("restore_request", "restore_served")
+        else:
+            lanes["W"][:n, rows, :bins] = snapshot.W
+            lanes["statistics"][:n, count, :bins] = snapshot.statistics
+            lanes["energies"][:n, count] = snapshot.energies
+
+    def capture(self, seconds: float) -> Samples:
+        """The next raw input samples of a running stream, mixed to one channel, float32 (n,)."""
+        ring, size = self._state["capture"], layout.CAPTURE
+        here = int(self._state["samples"])
+        end, pieces = here + round(seconds * self.rate), []
+        while here < end:
+            self._wait(lambda: int(self._state["samples"]) > here, "the input")  # noqa: B023
+            there = min(int(self._state["samples"]), end)
+            if there - here > size:
+                raise TimeoutError(f"the input ran {there - here} samples ahead of {size}")
+            pieces.append(ring[np.arange(here, there) % size])
+            here = there
+            time.sleep(0.01)
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+
+def separate(
+    samples: NDArray[Any],
+    rate: int,
+    model: Model | Sequence[Model] = "speech",
+    *,
+    latency: str = "high",
+    options: dict[str, Any] | None = None,
+    unknown: bool | None = None,
+    linked: bool = True,
+) -> dict[str, Samples]:
+    """Every source of a whole recording, in time with it: float32 of the shape of `samples`.
+
+    samples : (n,) or (channels, n).  Bit-identical to streaming it through an `Engine`.
+    """
+    channels = 1 if samples.ndim == 1 else samples.shape[0]
+    engine = Engine(
+        model, rate=rate, channels=channels, latency=latency, options=options, unknown=unknown,
+        linked=linked,
+    )  # fmt: skip
+    delay = np.zeros((*samples.shape[:-1], engine.latency), np.float32)
+    stems = engine.separate(np.concatenate([samples.astype(np.float32), delay], axis=-1))
+    stems = stems[:, :, engine.latency :].reshape(len(engine.sources), *samples.shape)
+    return dict(zip(engine.sources, stems, strict=True))

@@ -1,0 +1,155 @@
+"""One hop: a frame in, spectra, masks, one gain per bin, a frame out.  Audio thread.
+
+    g = sum_s gain_s m_s ; g <- max(g, max_attenuation, min(1, noise_floor / |X|)) ;
+    g <- 1 - strength + strength g ; release ; g <- g sum_s open_s m_s ; Y = (dry + wet g) X
+with (dry, wet) = (0, 1) to hear the source, (1, -1) the residual and (1, 0) all of it.
+"""
+
+import numpy as np
+
+from rtsep.dsp.frames import advance, overlap_add
+from rtsep.dsp.kernel import kernel
+from rtsep.dsp.machine import address_of, call
+from rtsep.dsp.masks import apply, blend, bound, multiply, release, shade, weighted
+from rtsep.dsp.spectra import add_power, power_to_magnitude, to_frame, to_spectrum
+from rtsep.engine.glides import glide
+from rtsep.engine.state import (
+    FREEZE,
+    GAIN,
+    LISTEN_DRY,
+    LISTEN_WET,
+    MAX_ATTENUATION,
+    NOISE_FLOOR,
+    OPEN,
+    RELEASE,
+    STRENGTH,
+    VALUE,
+)
+
+
+@kernel
+def analyse(state):
+    """Spectrum of every channel, magnitude of every lane (the channels' mean power if linked)."""
+    bins = state.bins
+    for i in range(state.lanes):
+        for f in range(bins):
+            state.power[f] = 0
+        first, last = (i, i + 1) if state.lanes > 1 else (0, state.channels)
+        for c in range(first, last):
+            advance(state.history[c], state.hop_in[c], state.window, state.hop)
+            to_spectrum(
+                state.history[c], state.analysis_window, state.spectrum[c], state.work,
+                state.roots, state.window,
+            )  # fmt: skip
+            add_power(state.spectrum[c], state.power, bins)
+        power_to_magnitude(state.power, state.magnitude[i], last - first, bins)
+
+
+@kernel
+def separate(state, slot):
+    """Hand the magnitudes to a slot's separator and let it make its masks."""
+    slot.frozen = state.glides[VALUE, FREEZE] > np.float64(0.5)
+    for i in range(state.lanes):
+        for f in range(state.bins):
+            slot.lane[i].v[f] = state.magnitude[i, f]
+    call(slot.separate, address_of(slot))
+
+
+@kernel
+def weigh(state, slot, lane, gain):
+    """The gain that a lane's masks ask for, muted sources still in it."""
+    weighted(lane.mask, slot.gains[VALUE, GAIN:], gain, slot.sources, state.bins)
+    bound(
+        gain, lane.v, np.float32(state.glides[VALUE, MAX_ATTENUATION]),
+        np.float32(state.glides[VALUE, NOISE_FLOOR]), np.float32(state.glides[VALUE, STRENGTH]),
+        state.bins,
+    )  # fmt: skip
+    slowness = np.float32(state.glides[VALUE, RELEASE])
+    if slowness > 0:
+        release(gain, lane.held, slowness, state.bins)
+
+
+@kernel
+def close_muted(slot, lane, gain, work, bins):
+    """Take the muted sources' share out of a gain."""
+    least = 1.0
+    for s in range(slot.sources):
+        least = min(least, slot.gains[VALUE, OPEN + s])
+    if least < 1:
+        weighted(lane.mask, slot.gains[VALUE, OPEN:], work, slot.sources, bins)
+        multiply(gain, work, bins)
+
+
+@kernel
+def decide(state, slot, gain):
+    """Gain of every lane from one slot: glides, masks, weights, mutes."""
+    for s in range(slot.sources):
+        glide(slot.gains, GAIN + s)
+        glide(slot.gains, OPEN + s)
+    separate(state, slot)
+    for i in range(state.lanes):
+        weigh(state, slot, slot.lane[i], gain[i])
+        close_muted(slot, slot.lane[i], gain[i], state.power, state.bins)
+
+
+@kernel
+def cross(state):
+    """Gain from the active slot, crossfaded with the requested one while that fades in."""
+    decide(state, state.slot[state.active], state.gain)
+    if state.requested != state.active and state.fade == 0:
+        state.fade = state.fade_hops
+    if state.fade == 0:
+        return
+    decide(state, state.slot[1 - state.active], state.other_gain)
+    state.fade -= 1
+    share = np.float32(1) - np.float32(state.fade) / np.float32(state.fade_hops)
+    for i in range(state.lanes):
+        blend(state.gain[i], state.other_gain[i], share, state.bins)
+    if state.fade == 0:
+        state.active = 1 - state.active
+
+
+@kernel
+def synthesise(state):
+    """Gained spectra back to samples."""
+    dry = np.float32(state.glides[VALUE, LISTEN_DRY])
+    wet = np.float32(state.glides[VALUE, LISTEN_WET])
+    for c in range(state.channels):
+        gain = state.gain[c if state.lanes > 1 else 0]
+        apply(state.spectrum[c], gain, dry, wet, state.bins)
+        to_frame(
+            state.spectrum[c], state.synthesis_window, state.frame, state.work, state.roots,
+            state.window,
+        )  # fmt: skip
+        overlap_add(
+            state.tail[c], state.frame, state.window, state.synthesis, state.hop, state.hop_out[c]
+        )
+
+
+@kernel
+def split(state, slot):
+    """Every source by its raw mask, as samples of its own."""
+    for c in range(state.channels):
+        lane = slot.lane[c if state.lanes > 1 else 0]
+        for s in range(slot.sources):
+            shade(state.spectrum[c], lane.mask[s], state.shaded, state.bins)
+            to_frame(
+                state.shaded, state.synthesis_window, state.frame, state.work, state.roots,
+                state.window,
+            )  # fmt: skip
+            overlap_add(
+                state.stem_tail[s, c], state.frame, state.window, state.synthesis, state.hop,
+                state.stem_out[s, c],
+            )  # fmt: skip
+
+
+@kernel
+def run_hop(state):
+    """All that happens once per hop; `hop_in` is full, `hop_out` is made."""
+    for column in range(STRENGTH, FREEZE + 1):
+        glide(state.glides, column)
+    analyse(state)
+    cross(state)
+    if state.stems != 0:
+        split(state, state.slot[state.active])
+    synthesise(state)

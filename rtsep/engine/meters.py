@@ -1,0 +1,140 @@
+"""Meters in the record, and what Python reads out of them.
+
+Levels follow the sound hop by hop; a hop's time goes into a logarithmic histogram of eight steps
+an octave.  Times stand outside the law that output depends on input alone.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rtsep.dsp.kernel import kernel
+from rtsep.engine.state import HISTOGRAM
+
+STEPS_PER_OCTAVE = 8
+FIRST_OCTAVE = 8  # the histogram begins at 2^8 ns
+SILENT_DB = -120.0
+
+
+@kernel
+def measure_channel(samples, hop, c, power, peak, follow, decay):
+    """Let one channel's mean square and peak follow a hop of samples.  Audio thread."""
+    energy, highest = np.float64(0), np.float64(0)
+    for i in range(hop):
+        a = np.float64(samples[i])
+        energy += a * a
+        highest = max(highest, abs(a))
+    power[c] += follow * (energy / hop - power[c])
+    peak[c] = max(highest, peak[c] * decay)
+
+
+@kernel
+def measure_sources(state, slot, follow):
+    """Let every source's energy follow its masks.  Audio thread."""
+    for s in range(slot.sources):
+        energy = np.float64(0)
+        for i in range(state.lanes):
+            mask, v = slot.lane[i].mask, state.magnitude[i]
+            for f in range(state.bins):
+                a = mask[s, f] * v[f]
+                energy += np.float64(a * a)
+        state.source_power[s] += follow * (energy / state.lanes - state.source_power[s])
+
+
+@kernel
+def measure(state):
+    """Levels after a hop: about 100 ms to follow, peaks that fall 20 dB in a second."""
+    seconds = np.float64(state.hop) / np.float64(state.rate)
+    follow = 1 - np.exp(-seconds / 0.1)
+    decay = np.exp(-seconds * 2.302585)
+    for c in range(state.channels):
+        measure_channel(
+            state.hop_in[c], state.hop, c, state.input_power, state.input_peak, follow, decay
+        )
+        measure_channel(
+            state.hop_out[c], state.hop, c, state.output_power, state.output_peak, follow, decay
+        )
+    measure_sources(state, state.slot[state.active], follow)
+
+
+@kernel
+def count_time(state, duration):
+    """Enter a hop's duration in ns into the histogram.  Audio thread."""
+    step = np.int64(STEPS_PER_OCTAVE * (np.log2(np.float64(max(duration, 1))) - FIRST_OCTAVE))
+    state.histogram[min(max(step, 0), HISTOGRAM - 1)] += 1
+    state.hop_max = max(state.hop_max, duration)
+    state.hops += 1
+
+
+@dataclass(frozen=True)
+class Meters:
+    """One reading.  Levels in dBFS of the mean square (peaks: of the sample), times in us."""
+
+    input_db: tuple[float, ...]
+    output_db: tuple[float, ...]
+    input_peak_db: tuple[float, ...]
+    output_peak_db: tuple[float, ...]
+    source_db: dict[str, float]
+    samples: int
+    blocks: int
+    late_blocks: int
+    device_flags: int
+    hops: int
+    hop_p50_us: float
+    hop_p99_us: float
+    hop_max_us: float
+    load: float
+    clipped: int
+    nonfinite: int
+    latency_ms: float
+
+
+def decibels(power: float) -> float:
+    """10 log10 of a mean square, not under SILENT_DB."""
+    return max(10 * math.log10(power), SILENT_DB) if power > 1e-12 else SILENT_DB
+
+
+def quantile_us(histogram: Any, q: float) -> float:
+    """Upper edge in us of the step where a share q of all hops is reached; 0 without hops."""
+    total = int(histogram.sum())
+    if total == 0:
+        return 0.0
+    step = int(np.searchsorted(np.cumsum(histogram), q * total))
+    return float(2.0 ** (FIRST_OCTAVE + (step + 1) / STEPS_PER_OCTAVE)) / 1000
+
+
+def read_meters(record: Any, sources: tuple[str, ...]) -> Meters:
+    """Read the meters of a record.  Any thread."""
+    channels = int(record["channels"])
+    window = record["analysis_window"][: record["window"]]
+    parseval = 2 / (float(record["window"]) * float(np.mean(window**2)) * float(record["window"]))
+    histogram = record["histogram"].copy()
+    median, hop_us = quantile_us(histogram, 0.5), 1e6 * record["hop"] / record["rate"]
+
+    def levels(field: str, square: bool) -> tuple[float, ...]:
+        return tuple(decibels(float(a * a if square else a)) for a in record[field][:channels])
+
+    return Meters(
+        input_db=levels("input_power", False),
+        output_db=levels("output_power", False),
+        input_peak_db=levels("input_peak", True),
+        output_peak_db=levels("output_peak", True),
+        source_db={
+            name: decibels(parseval * float(power))
+            for name, power in zip(sources, record["source_power"], strict=False)
+        },
+        samples=int(record["samples"]),
+        blocks=int(record["blocks"]),
+        late_blocks=int(record["late_blocks"]),
+        device_flags=int(record["device_flags"]),
+        hops=int(record["hops"]),
+        hop_p50_us=median,
+        hop_p99_us=quantile_us(histogram, 0.99),
+        hop_max_us=float(record["hop_max"]) / 1000,
+        load=median / hop_us,
+        clipped=int(record["clipped"]),
+        nonfinite=int(record["nonfinite"]),
+        latency_ms=1000 * float(record["latency"]) / float(record["rate"]),
+    )

@@ -1,0 +1,147 @@
+"""The way of the samples: in, hop by hop, and out again, the same for every size of block.
+
+`process_block` is what files, tests and devices call, all of them the same compiled copy: the
+device's callback reaches it by its address in the record.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import carray, types
+
+from rtsep.dsp.kernel import kernel, native
+from rtsep.dsp.machine import FLUSH, call, float_mode, nanoseconds, set_float_mode
+from rtsep.engine.glides import glide, latch
+from rtsep.engine.hop import run_hop
+from rtsep.engine.meters import count_time, measure
+from rtsep.engine.requests import serve
+from rtsep.engine.state import (
+    BYPASS,
+    CAPTURE,
+    DRY,
+    INPUT_GAIN,
+    OUTPUT_GAIN,
+    PARAMETERS,
+    STATE_TYPE,
+    STRENGTH,
+)
+from rtsep.separators.slot import SOURCES
+
+LOUDEST = np.float32(1e6)  # beyond this a sample is as broken as a NaN
+SAMPLES, STATE_POINTER = types.CPointer(types.float32), types.CPointer(STATE_TYPE)
+
+
+@kernel(exact=True)
+def latch_all(state):
+    """Read every target once."""
+    for column in range(PARAMETERS):
+        latch(state.glides, column, state.spans[column])
+    for i in range(2):
+        for column in range(2 * SOURCES):
+            latch(state.slot[i].gains, column, state.spans[STRENGTH])
+
+
+@kernel(exact=True)
+def take_in(state, x, start, count, channel_step, sample_step):
+    """Samples into the hop, the delay line and the capture ring."""
+    for i in range(count):
+        gain = np.float32(glide(state.glides, INPUT_GAIN))
+        total = np.float32(0)
+        for c in range(state.channels):
+            a = x[c * channel_step + (start + i) * sample_step]
+            if not abs(a) <= LOUDEST:  # also true of NaN
+                a = np.float32(0)
+                state.nonfinite += 1
+            state.dry[c, (state.at + i) % DRY] = a
+            state.hop_in[c, state.fill + i] = a * gain
+            total += a
+        state.capture[(state.samples + i) % CAPTURE] = total / state.channels
+
+
+@kernel(exact=True)
+def give_out(state, y, start, count, channel_step, sample_step):
+    """Samples out of the hop, crossfaded with the delayed input while bypassed."""
+    for i in range(count):
+        gain = np.float32(glide(state.glides, OUTPUT_GAIN))
+        bypass = np.float32(glide(state.glides, BYPASS))
+        for c in range(state.channels):
+            dry = state.dry[c, (state.at + i + DRY - state.latency) % DRY]
+            a = (1 - bypass) * (state.hop_out[c, state.fill + i] * gain) + bypass * dry
+            if abs(a) > 1:
+                state.clipped += 1
+            y[c * channel_step + (start + i) * sample_step] = a
+
+
+@kernel(exact=True)
+def give_stems(state, stems, start, count, n):
+    """Every source's samples, to planes of n samples each: source by source, channel by channel."""
+    for s in range(state.slot[state.active].sources):
+        for c in range(state.channels):
+            plane = (s * state.channels + c) * n
+            for i in range(count):
+                stems[plane + start + i] = state.stem_out[s, c, state.fill + i]
+
+
+@kernel
+def turn_hop(state):
+    """Run a hop and take its time."""
+    begin = nanoseconds()
+    serve(state)
+    run_hop(state)
+    measure(state)
+    count_time(state, nanoseconds() - begin)
+
+
+@kernel(exact=True)
+def run_block(state, x, y, stems, n, channel_step, sample_step):
+    """Cut a block at the hops' ends."""
+    latch_all(state)
+    done = 0
+    while done < n:
+        count = min(n - done, state.hop - state.fill)
+        take_in(state, x, done, count, channel_step, sample_step)
+        give_out(state, y, done, count, channel_step, sample_step)
+        if state.stems != 0:
+            give_stems(state, stems, done, count, n)
+        state.fill += count
+        state.samples += count
+        state.at = (state.at + count) % DRY
+        done += count
+        if state.fill == state.hop:
+            turn_hop(state)
+            state.fill = 0
+
+
+@native(STATE_POINTER, SAMPLES, SAMPLES, SAMPLES, types.int64, types.int64, types.int64)
+def process_block(
+    pointer: Any, x: Any, y: Any, stems: Any, n: int, channel_step: int, sample_step: int
+) -> None:
+    """Process n samples a channel, denormal numbers flushed.  Audio thread; never concurrently.
+
+    x, y : sample i of channel c lies at c * channel_step + i * sample_step; they may be the same.
+    stems : n samples for every source and channel, written only if the record's `stems` is set.
+    """
+    state = carray(pointer, (1,))[0]
+    mode = float_mode()
+    set_float_mode(mode | FLUSH)
+    run_block(state, x, y, stems, n, channel_step, sample_step)
+    set_float_mode(mode)
+
+
+@native(
+    SAMPLES, SAMPLES, types.uint64, types.voidptr, types.uint64, STATE_POINTER, returns=types.int32
+)
+def stream_callback(x: Any, y: Any, n: int, times: Any, flags: int, pointer: Any) -> int:
+    """PortAudio's stream callback for interleaved float32, as many channels in as out.
+
+    userdata is the address of the record.  Counts blocks, late blocks and the device's own flags.
+    """
+    begin = nanoseconds()
+    state = carray(pointer, (1,))[0]
+    call(state.process, pointer, x, y, y, np.int64(n), np.int64(1), state.channels)
+    state.blocks += 1
+    if flags != 0:
+        state.device_flags += 1
+    if (nanoseconds() - begin) * state.rate > np.int64(n) * 1000000000:
+        state.late_blocks += 1
+    return 0

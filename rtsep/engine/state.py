@@ -1,0 +1,95 @@
+"""The record: the whole state of an engine, shared by the audio thread and control.
+
+One writer per field.  Control writes row TARGET of the glides, `requested`, the request counters
+and what they ask for; compiled code in the audio thread writes everything else.
+"""
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from rtsep.dsp.records import record_type
+from rtsep.separators.slot import BINS, CHANNELS, SLOT, SOURCES, UNKNOWN
+
+WINDOW, HOP, DRY, CAPTURE, HISTOGRAM = 2048, 512, 1 << 14, 1 << 19, 160
+
+# Rows of a glide table, whose columns are parameters.
+TARGET, GOAL, VALUE, STEP, LEFT = range(5)
+
+# Columns of the engine's glides: the first three move per sample, the others per hop.
+INPUT_GAIN, OUTPUT_GAIN, BYPASS = range(3)
+STRENGTH, MAX_ATTENUATION, NOISE_FLOOR, RELEASE, LISTEN_DRY, LISTEN_WET, FREEZE = range(3, 10)
+PARAMETERS = 10
+
+# Columns of a slot's glides: a gain per source, then how far it is open (0 is muted).
+GAIN, OPEN = 0, SOURCES
+
+STATE = record_type(
+    # fixed by prepare
+    ("process", np.int64),
+    ("rate", np.int64),
+    ("window", np.int64),
+    ("hop", np.int64),
+    ("synthesis", np.int64),
+    ("bins", np.int64),
+    ("latency", np.int64),
+    ("channels", np.int64),
+    ("lanes", np.int64),
+    ("stems", np.int64),
+    ("fade_hops", np.int64),
+    ("analysis_window", np.float32, (WINDOW,)),
+    ("synthesis_window", np.float32, (WINDOW,)),
+    ("roots", np.float32, (2, WINDOW)),
+    ("spans", np.int64, (PARAMETERS,)),
+    # control
+    ("glides", np.float64, (5, PARAMETERS)),
+    ("requested", np.int64),
+    ("snapshot_request", np.int64),
+    ("restore_request", np.int64),
+    # the stream
+    ("fill", np.int64),
+    ("at", np.int64),
+    ("active", np.int64),
+    ("fade", np.int64),
+    ("hop_in", np.float32, (CHANNELS, HOP)),
+    ("hop_out", np.float32, (CHANNELS, HOP)),
+    ("dry", np.float32, (CHANNELS, DRY)),
+    ("history", np.float32, (CHANNELS, WINDOW)),
+    ("tail", np.float32, (CHANNELS, WINDOW)),
+    ("spectrum", np.float32, (CHANNELS, 2, BINS)),
+    ("shaded", np.float32, (2, BINS)),
+    ("work", np.float32, (4, WINDOW // 2)),
+    ("frame", np.float32, (WINDOW,)),
+    ("power", np.float32, (BINS,)),
+    ("magnitude", np.float32, (CHANNELS, BINS)),
+    ("gain", np.float32, (CHANNELS, BINS)),
+    ("other_gain", np.float32, (CHANNELS, BINS)),
+    ("stem_tail", np.float32, (SOURCES, CHANNELS, WINDOW)),
+    ("stem_out", np.float32, (SOURCES, CHANNELS, HOP)),
+    ("capture", np.float32, (CAPTURE,)),
+    # served at a hop boundary
+    ("snapshot_served", np.int64),
+    ("restore_served", np.int64),
+    ("staged_W", np.float32, (CHANNELS, UNKNOWN, BINS)),
+    ("staged_statistics", np.float32, (CHANNELS, UNKNOWN, BINS)),
+    ("staged_energies", np.float64, (CHANNELS, UNKNOWN)),
+    # meters
+    ("samples", np.int64),
+    ("hops", np.int64),
+    ("blocks", np.int64),
+    ("late_blocks", np.int64),
+    ("device_flags", np.int64),
+    ("clipped", np.int64),
+    ("nonfinite", np.int64),
+    ("hop_max", np.int64),
+    ("input_power", np.float64, (CHANNELS,)),
+    ("output_power", np.float64, (CHANNELS,)),
+    ("input_peak", np.float64, (CHANNELS,)),
+    ("output_peak", np.float64, (CHANNELS,)),
+    ("source_power", np.float64, (SOURCES,)),
+    ("histogram", np.int64, (HISTOGRAM,)),
+    ("slot", SLOT, (2,)),
+)
+
+STATE_TYPE: Any = numba.from_dtype(STATE)

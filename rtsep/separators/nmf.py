@@ -1,0 +1,78 @@
+"""Known bases fixed, the unknown source's basis learned as the sound goes by; Wiener masks.
+
+Per hop, warm-started: `alternations` times [`steps` activation steps, one step of the unknown
+basis], then one mask per source from the magnitudes sum_k h_k W_k of its components.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import carray, types
+
+from rtsep.dsp.activations import model, solve
+from rtsep.dsp.bases import adapt
+from rtsep.dsp.kernel import kernel, native
+from rtsep.dsp.masks import extend, raise_to, wiener
+from rtsep.separators.slot import SLOT_TYPE
+
+LEAST_SHARE = np.float32(1e-7)  # least activation, relative to the frame's sum
+
+
+@kernel
+def total_of(v, bins):
+    """Sum of a frame."""
+    total = np.float32(0)
+    for f in range(bins):
+        total += v[f]
+    return total
+
+
+@kernel
+def take_frame(lane, power, active):
+    """U <- v ^ power, what the divergence is measured on."""
+    for f in range(active):
+        lane.u[f] = lane.v[f] * lane.v[f] if power == 2 else lane.v[f]
+
+
+@kernel
+def fit(slot, lane):
+    """Activations, and the unknown basis unless frozen or silent."""
+    total = total_of(lane.u, slot.active)
+    lane.peak = max(total, lane.peak * np.float32(0.9999))
+    floor = LEAST_SHARE * total + np.float32(1e-12)
+    still = slot.frozen != 0 or total < slot.silence or slot.rank == slot.known
+    prior = (1 - slot.rho) * slot.pseudo_count * lane.peak
+    for k in range(slot.rank):
+        lane.previous[k] = lane.h[k]
+    for turn in range(slot.alternations):
+        solve(
+            slot.divergence, slot.steps, lane.W, lane.u, lane.h, lane.previous, slot.sparsity,
+            slot.smoothness, floor, lane.y, lane.q, lane.a, lane.c, slot.rank, slot.active,
+        )  # fmt: skip
+        if not still:
+            adapt(
+                lane.W, lane.statistics, lane.u, lane.h, slot.rho, prior,
+                turn == slot.alternations - 1, lane.y, lane.q, slot.known, slot.rank, slot.active,
+            )  # fmt: skip
+
+
+@kernel
+def explain(slot, lane):
+    """part_s <- what every source holds of the frame."""
+    for s in range(slot.sources):
+        first, last = slot.first[s], slot.first[s + 1]
+        model(lane.W[first:last], lane.h[first:last], lane.part[s], last - first, slot.active)
+        raise_to(lane.part[s], slot.exponent, slot.active)
+
+
+@native(types.CPointer(SLOT_TYPE))
+def separate(pointer: Any) -> None:
+    """One mask per source and lane from the lane's magnitudes.  Audio thread."""
+    slot = carray(pointer, (1,))[0]
+    for i in range(slot.lanes):
+        lane = slot.lane[i]
+        take_frame(lane, slot.power, slot.active)
+        fit(slot, lane)
+        explain(slot, lane)
+        wiener(lane.part, lane.mask, slot.sources, slot.active)
+        extend(lane.mask, slot.sources, slot.active, slot.bins)

@@ -1,0 +1,182 @@
+"""From artefacts to a slot: everything that allocates, reads or checks, before the sound starts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from rtsep.artefacts.basis import Basis
+from rtsep.dsp.activations import DIVERGENCES
+from rtsep.dsp.bases import random_basis
+from rtsep.dsp.projections import projector
+from rtsep.dsp.stream import StreamSpec
+from rtsep.dsp.windows import window_pair
+from rtsep.separators.slot import CHANNELS, RANK, SOURCES, UNKNOWN
+
+KINDS = ("bypass", "nmf", "asvd")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a separator works; a model's card may carry other defaults than these.
+
+    unknown_rank : components of the unknown source.  forgetting : s, its memory.
+    sparsity, unknown_sparsity : L1 penalty on activations.  smoothness : causal penalty.
+    exponent : of the magnitudes in the masks, 2 is Wiener.  steps, alternations : work per hop,
+    alternations 0 means 2 in latency mode low and 4 in the others.  pseudo_count : how firmly the
+    unknown basis stays when there is nothing to learn.  seed : of its random start.
+    """
+
+    unknown_rank: int = 16
+    forgetting: float = 0.25
+    sparsity: float = 0.0
+    unknown_sparsity: float = 0.0
+    smoothness: float = 0.0
+    exponent: float = 2.0
+    steps: int = 5
+    alternations: int = 0
+    pseudo_count: float = 0.02
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in LIMITS.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"option {name}={value} is outside {low}..{high}")
+
+
+LIMITS: dict[str, tuple[float, float]] = {
+    "unknown_rank": (1, UNKNOWN),
+    "forgetting": (0.01, 60),
+    "sparsity": (0, 1e3),
+    "unknown_sparsity": (0, 1e3),
+    "smoothness": (0, 1e3),
+    "exponent": (0.25, 8),
+    "steps": (1, 100),
+    "alternations": (0, 20),
+    "pseudo_count": (0, 10),
+    "seed": (0, 2**32 - 1),
+}
+
+
+def merge_options(cards: Sequence[dict[str, Any]], given: dict[str, Any]) -> Options:
+    """Options of the first card that names them, then what the caller gave."""
+    merged: dict[str, Any] = {}
+    for options in [given, *cards]:
+        for name, value in options.items():
+            merged.setdefault(name, value)
+    unknown = set(merged) - {field.name for field in fields(Options)}
+    if unknown:
+        raise ValueError(f"separator option {sorted(unknown)[0]!r} is unknown")
+    return Options(**merged)
+
+
+def kind_of(bases: Sequence[Basis]) -> str:
+    """The one kind that all bases have; ValueError where they differ."""
+    kinds = sorted({basis.card.kind for basis in bases}) or ["bypass"]
+    if len(kinds) > 1 or kinds[0] not in KINDS:
+        raise ValueError(f"models of kinds {', '.join(kinds)} do not separate together")
+    return kinds[0]
+
+
+def source_names(bases: Sequence[Basis], unknown: bool) -> tuple[str, ...]:
+    """Known sources in order, then "unknown"; equal names are numbered."""
+    if not bases:
+        return ("all",)
+    names: list[str] = []
+    for basis in bases:
+        taken = sum(name.rstrip("0123456789") == basis.card.source for name in names)
+        names.append(f"{basis.card.source}{taken + 1}" if taken else basis.card.source)
+    return (*names, "unknown") if unknown else tuple(names)
+
+
+def active_bins(bases: Sequence[Basis], spec: StreamSpec) -> int:
+    """Bins that every model knows something about."""
+    widest = min((basis.card.bandwidth for basis in bases), default=spec.rate / 2)
+    return min(int(widest / spec.bin_hz) + 1, spec.bins)
+
+
+def _known_rows(bases: Sequence[Basis], spec: StreamSpec, active: int) -> Any:
+    rows = [basis.on(spec)[:, :active] for basis in bases]
+    known = np.concatenate(rows)
+    if known.shape[0] > RANK - UNKNOWN:
+        raise ValueError(f"models of rank {known.shape[0]} together exceed {RANK - UNKNOWN}")
+    return rows, known
+
+
+def _prepare_counts(slot: Any, spec: StreamSpec, lanes: int, sources: int, active: int) -> None:
+    slot["lanes"], slot["bins"], slot["active"], slot["sources"] = lanes, spec.bins, active, sources
+    analysis, _ = window_pair(spec)
+    noise = np.sqrt(np.sum(analysis**2))  # magnitude of white noise of level one
+    slot["silence"] = 10 ** (-80 / 20) * noise * active
+
+
+def _prepare_work(slot: Any, spec: StreamSpec, options: Options, known: int, rank: int) -> None:
+    slot["known"], slot["rank"] = known, rank
+    slot["steps"] = options.steps
+    slot["alternations"] = options.alternations or (2 if spec.mode == "low" else 4)
+    slot["exponent"], slot["smoothness"] = options.exponent, options.smoothness
+    slot["rho"] = np.exp(-spec.hop / spec.rate / options.forgetting)
+    slot["pseudo_count"] = options.pseudo_count
+    slot["sparsity"][:known] = options.sparsity
+    slot["sparsity"][known:rank] = options.unknown_sparsity
+
+
+def prepare_slot(
+    slot: Any,
+    bases: Sequence[Basis],
+    spec: StreamSpec,
+    *,
+    lanes: int = 1,
+    unknown: bool = True,
+    options: Options | None = None,
+) -> tuple[str, ...]:
+    """Fill a zeroed slot for these models; returns the sources' names.  Never the audio thread.
+
+    An empty list of bases is the bypass.  Errors are ValueError (CardError for a model that does
+    not fit the stream), each naming both values.
+    """
+    options = options or merge_options([basis.card.options for basis in bases], {})
+    kind, names, active = kind_of(bases), source_names(bases, unknown), active_bins(bases, spec)
+    if len(names) > SOURCES:
+        raise ValueError(f"{len(names)} sources exceed {SOURCES}")
+    if not 1 <= lanes <= CHANNELS:
+        raise ValueError(f"{lanes} masks exceed {CHANNELS}")
+    _prepare_counts(slot, spec, lanes, len(names), active)
+    slot["separate"] = import_module(f"rtsep.separators.{kind}").separate.address
+    if kind != "bypass":
+        _prepare_bases(slot, bases, spec, active, lanes, unknown, kind, options)
+    return names
+
+
+def _prepare_bases(
+    slot: Any,
+    bases: Sequence[Basis],
+    spec: StreamSpec,
+    active: int,
+    lanes: int,
+    unknown: bool,
+    kind: str,
+    options: Options,
+) -> None:
+    rows, known = _known_rows(bases, spec, active)
+    count = known.shape[0]
+    rank = count + options.unknown_rank if unknown else count
+    ends = [0, *np.cumsum([len(row) for row in rows]), *([rank] if unknown else [])]
+    slot["first"][: len(ends)] = ends
+    _prepare_work(slot, spec, options, count, rank)
+    if kind == "asvd":
+        slot["projector"][:count, :active] = projector(known)
+    else:
+        slot["divergence"] = DIVERGENCES[bases[0].card.divergence]
+        slot["power"] = bases[0].card.power
+        known = known / np.maximum(known.sum(axis=1, keepdims=True), 1e-12)
+    for i in range(lanes):
+        lane = slot["lane"][i]
+        lane["W"][:count, :active] = known
+        lane["mask"][: slot["sources"]] = 1 / slot["sources"]
+        if kind == "nmf":
+            lane["h"][:rank] = 1e-3
+            lane["W"][count:rank, :active] = random_basis(rank - count, active, options.seed + i)
