@@ -9,6 +9,7 @@ A zero cannot be left by a multiplicative update, so every entry stays above FLO
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtsep.dsp.activations import model, ratio
 from rtsep.dsp.kernel import kernel
@@ -53,9 +54,7 @@ def adapt(W, statistics, v, h, rho, prior, keep, y, q, known, rank, bins):
         adapt_component(W[k], statistics[k - known], q, h[k], rho, prior, keep, bins)
 
 
-def random_basis(
-    rank: int, bins: int, seed: int
-) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def random_basis(rank: int, bins: int, seed: int) -> NDArray[np.float32]:
     """White positive noise, the start of an unknown basis: (rank, bins), rows sum to one."""
     noise = np.random.default_rng(seed).uniform(0.5, 1.5, (rank, bins))
-    return (noise / noise.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(noise / noise.sum(axis=1, keepdims=True), np.float32)

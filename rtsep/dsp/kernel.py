@@ -51,7 +51,7 @@ def is_compiled() -> bool:
 
 
 CACHE = cache_folder()
-numba.config.CACHE_DIR = str(CACHE)  # type: ignore[attr-defined]
+numba.config.CACHE_DIR = str(CACHE)
 _dispatchers: list[Any] = []
 
 
@@ -73,7 +73,7 @@ def kernel(function: Any = None, *, exact: bool = False) -> Any:
     return compiled
 
 
-def native(*arguments: Any, returns: Any = types.void) -> Callable[[Callable[..., Any]], Any]:
+def native(*arguments: Any, returns: Any = types.void) -> Any:
     """Compile a function to native code with a C address, cached on disk."""
     return numba.cfunc(returns(*arguments), cache=True, error_model="numpy")
 

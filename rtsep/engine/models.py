@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import cast
+from typing import TypeAlias
 
 from rtsep.artefacts.basis import Basis
 from rtsep.artefacts.library import load
 from rtsep.dsp.stream import StreamSpec
 
-Model = str | PathLike[str] | Basis
+Model: TypeAlias = str | PathLike[str] | Basis
 
 
 def load_model(model: Model) -> list[Basis]:
@@ -24,7 +24,7 @@ def load_models(model: Model | Sequence[Model]) -> list[Basis]:
     """One model or several as a list of bases."""
     if isinstance(model, (str, PathLike, Basis)):
         return load_model(model)
-    models = list(cast("Sequence[Model]", model))
+    models = list(model)
     if not models:
         raise ValueError("no model is given (one at least; 'bypass' separates nothing)")
     return [basis for each in models for basis in load_model(each)]
