@@ -1,0 +1,1 @@
+"""What learning writes and running reads: model files, each with its card inside."""

@@ -1,0 +1,102 @@
+"""Arrays from a stranger's npz: sizes known before bytes are read, and never a pickle."""
+
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from rtsep.artefacts.card import CardError
+
+MAX_FILE = 16 << 20  # bytes
+MAX_HEADER = 4096  # bytes, of an array
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+# What zipfile and numpy raise on bytes that are not what they should be.
+BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, RuntimeError, KeyError,
+          IndexError, OverflowError, SyntaxError, NotImplementedError, MemoryError)  # fmt: skip
+
+
+@contextmanager
+def opened(path: str | PathLike[str]) -> Iterator[zipfile.ZipFile]:
+    """The archive, read whole under a size limit; CardError where it is none."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise CardError("no regular file (a model is one)")
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_FILE + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CardError(f"cannot be read ({reason})") from None
+    if len(content) > MAX_FILE:
+        raise CardError(f"over {MAX_FILE} bytes (a model file has less)")
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    except BROKEN:
+        raise CardError(f"{len(content)} bytes that are no npz archive, or half of one") from None
+    with archive:
+        yield archive
+
+
+def names(archive: zipfile.ZipFile) -> set[str]:
+    return {name.removesuffix(".npy") for name in archive.namelist()}
+
+
+def read(
+    archive: zipfile.ZipFile,
+    name: str,
+    dtype: type[np.generic],
+    *,
+    shape: tuple[int, ...] | None = None,
+    longest: int = 0,
+) -> NDArray[Any]:
+    """One array of the archive: of this shape, or of one dimension and at most `longest` items."""
+    size = np.dtype(dtype).itemsize * (int(np.prod(shape)) if shape else longest)
+    entry = _entry(archive, name, size + MAX_HEADER)
+    try:
+        with archive.open(entry) as file:
+            content = io.BytesIO(file.read(entry.file_size))
+        found, order, kind = _header(content)
+    except BROKEN as error:
+        raise CardError(f"array {name!r} is damaged ({_reason(error)})") from None
+    if kind.hasobject:
+        raise CardError(f"array {name!r} holds pickled objects (wanted: {np.dtype(dtype)})")
+    if kind != dtype or order or (found != shape if shape else len(found) != 1):
+        raise CardError(
+            f"array {name!r} is {kind} {found}{' in Fortran order' if order else ''} "
+            f"(card: {np.dtype(dtype)} {shape or 'of one dimension'})"
+        )
+    values = content.read()
+    if len(values) != kind.itemsize * int(np.prod(found)):
+        raise CardError(f"array {name!r} has {len(values)} bytes (its header: shape {found})")
+    return np.frombuffer(values, dtype).reshape(found)
+
+
+def _entry(archive: zipfile.ZipFile, name: str, most: int) -> zipfile.ZipInfo:
+    entries = [each for each in archive.infolist() if each.filename == f"{name}.npy"]
+    if len(entries) != 1:
+        raise CardError(f"{len(entries)} arrays {name!r} (wanted: one)")
+    if entries[0].file_size > most:
+        raise CardError(f"array {name!r} has {entries[0].file_size} bytes (at most {most})")
+    if entries[0].compress_type not in METHODS:
+        raise CardError(f"array {name!r} is packed by method {entries[0].compress_type} (0 or 8)")
+    return entries[0]
+
+
+def _header(content: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = npy.read_magic(content)
+    if version != (1, 0):
+        raise ValueError(f"npy version {version}, wanted (1, 0)")
+    return npy.read_array_header_1_0(content, max_header_size=MAX_HEADER)
+
+
+def _reason(error: BaseException) -> str:
+    return ascii(str(error).split("\n")[0][:120])[1:-1] or type(error).__name__

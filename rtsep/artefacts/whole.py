@@ -1,0 +1,36 @@
+"""A file that appears whole or not at all."""
+
+import os
+import secrets
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO
+
+
+def shown(path: str | PathLike[str]) -> str:
+    """A path as it may stand in a one-line message."""
+    text = os.fspath(path)
+    return text if text.isprintable() else ascii(text)
+
+
+def write_whole(path: str | PathLike[str], write: Callable[[BinaryIO], Any]) -> None:
+    """Let `write` fill a draft beside `path`, which takes its name once it is on the disk.
+
+    Whatever ends this early, a full disk or Ctrl-C, removes the draft; `path` stays as it was.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise IsADirectoryError(f"{shown(path)} is a folder (wanted: a file's name)")
+    draft = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with draft.open("xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, target)
+    except OSError as error:
+        error.filename = os.fspath(path)
+        raise
+    finally:
+        draft.unlink(missing_ok=True)
