@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar, overload
 
 import numba
@@ -53,6 +54,7 @@ def is_compiled() -> bool:
 CACHE = cache_folder()
 numba.config.CACHE_DIR = str(CACHE)
 _dispatchers: list[Any] = []
+_sealing, _seals = Lock(), 0
 
 
 @overload
@@ -73,18 +75,32 @@ def kernel(function: Any = None, *, exact: bool = False) -> Any:
     return compiled
 
 
-def native(*arguments: Any, returns: Any = types.void) -> Any:
+def native(*arguments: Any, returns: Any = types.void) -> Callable[[Function], Any]:
     """Compile a function to native code with a C address, cached on disk."""
-    return numba.cfunc(returns(*arguments), cache=True, error_model="numpy")
+    compiled: Callable[[Function], Any] = numba.cfunc(
+        returns(*arguments), cache=True, error_model="numpy"
+    )
+    return compiled
 
 
 @contextmanager
 def sealed() -> Iterator[None]:
-    """Forbid compiling inside; a call that would compile raises instead.  Any thread."""
-    for dispatcher in _dispatchers:
-        dispatcher.disable_compile()
+    """Forbid compiling inside; a call that would compile raises TypeError instead.  Any thread.
+
+    May be entered by several streams at once; the last to leave lifts it.
+    """
+    global _seals
+    with _sealing:
+        _seals += 1
+        _permit(False)
     try:
         yield
     finally:
-        for dispatcher in _dispatchers:
-            dispatcher.disable_compile(False)
+        with _sealing:
+            _seals -= 1
+            _permit(_seals == 0)
+
+
+def _permit(compiling: bool) -> None:
+    for dispatcher in _dispatchers:
+        dispatcher._can_compile = compiling

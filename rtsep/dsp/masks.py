@@ -12,34 +12,55 @@ TINY = np.float32(1e-20)
 
 
 @kernel
-def raise_to(part, exponent, bins):
-    """Part <- part ^ exponent; 1 and 2 without calling pow."""
-    if exponent == 1:
-        return
-    if exponent == 2:
-        for f in range(bins):
-            part[f] *= part[f]
-    else:
-        for f in range(bins):
-            part[f] = part[f] ** exponent
+def wiener(part, mask, exponent, sources, bins):
+    """m_s <- part_s ^ exponent / sum; where all parts are zero the masks stay as they were.
+
+    part, mask : float32 (>= sources, F).  Shares are formed before they are raised, so that
+    neither loud nor faint sound overflows.  The last mask is what the others leave of one.
+    """
+    for f in range(bins):
+        largest = np.float32(0)
+        for s in range(sources):
+            largest = max(largest, part[s, f])
+        if not largest > TINY:
+            continue
+        total = np.float32(0)
+        for s in range(sources):
+            share = part[s, f] / largest
+            share = share * share if exponent == 2 else share**exponent
+            mask[s, f] = share
+            total += share
+        rest = np.float32(1)
+        for s in range(sources - 1):
+            mask[s, f] /= total
+            rest -= mask[s, f]
+        mask[sources - 1, f] = max(rest, np.float32(0))
 
 
 @kernel
-def wiener(part, mask, sources, bins):
-    """m_s <- part_s / sum of all parts; where all are zero the masks stay as they were.
+def regroup(mask, gain, kept, sources, bins):
+    """Scale masks so that the kept ones sum to `gain` and the others to the rest of one.
 
-    part, mask : float32 (>= sources, F).  The last mask is what the others leave of one.
+    kept : int64 (>= sources,), 1 for a source to keep.  A group without a share divides evenly.
     """
+    count = 0
+    for s in range(sources):
+        count += kept[s]
+    if count == 0 or count == sources:
+        return
     for f in range(bins):
-        total = np.float32(0)
+        keep, lose = np.float32(0), np.float32(0)
         for s in range(sources):
-            total += part[s, f]
-        if total > TINY:
-            rest = np.float32(1)
-            for s in range(sources - 1):
-                mask[s, f] = part[s, f] / total
-                rest -= mask[s, f]
-            mask[sources - 1, f] = max(rest, np.float32(0))
+            if kept[s] != 0:
+                keep += mask[s, f]
+            else:
+                lose += mask[s, f]
+        for s in range(sources):
+            if kept[s] != 0:
+                mask[s, f] = gain[f] * (mask[s, f] / keep if keep > TINY else 1 / count)
+            else:
+                share = mask[s, f] / lose if lose > TINY else 1 / (sources - count)
+                mask[s, f] = (1 - gain[f]) * np.float32(share)
 
 
 @kernel

@@ -14,6 +14,7 @@ from rtsep.dsp.activations import correlate
 from rtsep.dsp.kernel import kernel
 
 SWEEPS = 6
+NOTHING = np.float32(1e-5)  # a rest this small beside the whole is rounding
 
 
 def projector(W: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -82,12 +83,18 @@ def sort_descending(core, vectors, size):
 
 
 @kernel
-def normalise(x, bins):
-    """Scale x to unit length and return the length it had; a zero stays zero."""
+def length_of(x, bins):
+    """Euclidean length of x."""
     energy = np.float32(0)
     for f in range(bins):
         energy += x[f] * x[f]
-    length = np.sqrt(energy)
+    return np.sqrt(energy)
+
+
+@kernel
+def normalise(x, bins):
+    """Scale x to unit length and return the length it had; a zero stays zero."""
+    length = length_of(x, bins)
     if length > 0:
         for f in range(bins):
             x[f] /= length
@@ -95,16 +102,23 @@ def normalise(x, bins):
 
 
 @kernel
-def follow(W, energies, r, g, rho, core, vectors, turned, known, rank, bins):
+def follow(W, energies, r, g, again, rho, core, vectors, turned, known, rank, bins):
     """Let the unseen subspace, rows known .. rank of W, follow one residual.  Audio thread.
 
     energies : float64 (>= rank - known,), eigenvalues.  r : float32 (F,), overwritten.
-    g : float32 (>= rank,).  turned : float32 (>= rank - known, F).  core, vectors : float64.
+    g, again : float32 (> rank,).  turned : float32 (>= rank - known, F).  core, vectors : float64.
     """
     d = rank - known
+    whole = length_of(r, bins)
     correlate(W, r, g, rank, bins)
     subtract(W, g, r, known, rank, bins)
-    g[rank] = normalise(r, bins)
+    correlate(W, r, again, rank, bins)  # once more: what is left may be all rounding
+    subtract(W, again, r, known, rank, bins)
+    rest = length_of(r, bins)
+    g[rank] = normalise(r, bins) if rest > NOTHING * whole else np.float32(0)
+    if g[rank] == 0:
+        for f in range(bins):
+            r[f] = 0
     for i in range(d + 1):
         for j in range(d + 1):
             core[i, j] = np.float64(g[known + i]) * g[known + j]

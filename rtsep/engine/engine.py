@@ -41,7 +41,7 @@ Samples = NDArray[np.float32]
 
 FADE_SECONDS = 0.05
 PATIENCE_SECONDS = 2.0
-_process = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 3)(
+_process = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 4)(
     process_block.address
 )
 
@@ -167,11 +167,13 @@ class Engine:
         roles = [basis.card.role for basis in bases]
         sources = source_names(bases, unknown)
         named = self._keep and kept_by_name(self._keep, roles, sources)
+        keep = tuple(named or kept_by_role(roles, sources))
         self._record["slot"][:, index : index + 1].view(np.uint8)[:] = 0
         slot = self._state["slot"][index]
-        prepare_slot(slot, bases, self.spec, lanes=self.lanes, unknown=unknown, options=options)
-        self.sources = sources
-        self.keep: tuple[str, ...] = tuple(named or kept_by_role(roles, sources))
+        prepare_slot(
+            slot, bases, self.spec, lanes=self.lanes, unknown=unknown, keep=keep, options=options
+        )
+        self.sources, self.keep = sources, keep
         self.parameters: dict[str, Parameter] = parameters_of(self.sources, self.keep)
         self._slot, self._bases, self.options = index, bases, options
         self._values = {
@@ -203,19 +205,17 @@ class Engine:
         if not isinstance(block, np.ndarray) or block.dtype not in (np.float32, np.float64):
             kind = block.dtype if isinstance(block, np.ndarray) else type(block).__name__
             raise TypeError(f"a block is a float32 array, not {kind}")
-        shape = (block.shape[0], 1) if block.ndim == 1 else block.shape
-        wanted = "(n,)" if self.channels == 1 else f"({self.channels}, n)"
-        if block.ndim > 2 or (block.ndim == 1) != (self.channels == 1 and block.ndim == 1):
+        mono = self.channels == 1 and block.ndim == 1
+        if not mono and (block.ndim != 2 or block.shape[0] != self.channels):
+            wanted = "(n,) or (1, n)" if self.channels == 1 else f"({self.channels}, n)"
             raise ValueError(f"block has shape {block.shape}, the engine takes {wanted}")
-        if block.ndim == 2 and shape[0] != self.channels:
-            raise ValueError(f"block has {shape[0]} channels, the engine has {self.channels}")
         return np.ascontiguousarray(np.atleast_2d(block), dtype=np.float32)
 
-    def _run(self, planes: Samples, out: Samples, stems: Samples) -> None:
+    def _run(self, planes: Samples, out: Samples, stems: Samples, sources: int) -> None:
         n = planes.shape[1]
         _process(
-            self.address, planes.ctypes.data, out.ctypes.data, stems.ctypes.data, n, n, 1
-        )  # fmt: skip
+            self.address, planes.ctypes.data, out.ctypes.data, stems.ctypes.data, sources, n, n, 1
+        )
 
     def process(self, block: NDArray[Any], out: Samples | None = None) -> Samples:
         """The next samples, in and out.
@@ -227,21 +227,23 @@ class Engine:
         result = np.empty(block.shape, np.float32) if out is None else out
         if result.shape != block.shape or result.dtype != np.float32:
             raise ValueError(f"out is {result.dtype} {result.shape}, the block {block.shape}")
-        if not result.flags.c_contiguous:
-            raise ValueError("out is not C contiguous")
-        self._run(planes, result, result)
+        if not (result.flags.c_contiguous and result.flags.writeable):
+            raise ValueError("out is not a writeable, C contiguous array")
+        self._run(planes, result, result, 0)
         return result
 
     def separate(self, block: NDArray[Any]) -> Samples:
         """The next samples of every source by its raw mask: float32 (sources, channels, n).
 
         Their sum is the input, `latency` samples later.  Call it from the first block on: sources
-        fade in over one window where `process` was called before.
+        fade in over one window where `process` was called before.  A swap that is still fading
+        ends at once.
         """
         planes = self._planes(block)
+        self._end_fade()
         self._state["stems"] = 1
         stems = np.zeros((len(self.sources), *planes.shape), np.float32)
-        self._run(planes, np.empty_like(planes), stems)
+        self._run(planes, np.empty_like(planes), stems, len(stems))
         return stems
 
     # control
@@ -293,13 +295,17 @@ class Engine:
         bases = load_models(model)
         if self.live:
             self._wait(lambda: self._state["active"] == self._state["requested"], "a swap")
-        self._state["active"], self._state["fade"] = int(self._state["requested"]), 0
+        else:
+            self._end_fade()
         index = 1 - int(self._state["active"])
         self._fill_slot(index, bases)
         self._publish()
         gains = self._state["slot"][index]["gains"]
         gains[layout.GOAL] = gains[layout.VALUE] = gains[layout.TARGET]
         self._state["requested"] = index
+
+    def _end_fade(self) -> None:
+        self._state["active"], self._state["fade"] = int(self._state["requested"]), 0
 
     def _wait(self, done: Any, what: str) -> None:
         end = time.monotonic() + PATIENCE_SECONDS

@@ -19,15 +19,23 @@ SILENT_DB = -120.0
 
 
 @kernel
-def measure_channel(samples, hop, c, power, peak, follow, decay):
-    """Let one channel's mean square and peak follow a hop of samples.  Audio thread."""
+def measure_input(state, c, follow, decay):
+    """Let a channel's input level follow the hop just taken in.  Audio thread."""
     energy, highest = np.float64(0), np.float64(0)
-    for i in range(hop):
-        a = np.float64(samples[i])
+    for i in range(state.hop):
+        a = np.float64(state.hop_in[c, i])
         energy += a * a
         highest = max(highest, abs(a))
-    power[c] += follow * (energy / hop - power[c])
-    peak[c] = max(highest, peak[c] * decay)
+    state.input_power[c] += follow * (energy / state.hop - state.input_power[c])
+    state.input_peak[c] = max(highest, state.input_peak[c] * decay)
+
+
+@kernel
+def measure_output(state, c, follow, decay):
+    """Let a channel's output level follow what was given out since the last hop.  Audio thread."""
+    state.output_power[c] += follow * (state.given_energy[c] / state.hop - state.output_power[c])
+    state.output_peak[c] = max(state.given_peak[c], state.output_peak[c] * decay)
+    state.given_energy[c], state.given_peak[c] = 0, 0
 
 
 @kernel
@@ -50,12 +58,8 @@ def measure(state):
     follow = 1 - np.exp(-seconds / 0.1)
     decay = np.exp(-seconds * 2.302585)
     for c in range(state.channels):
-        measure_channel(
-            state.hop_in[c], state.hop, c, state.input_power, state.input_peak, follow, decay
-        )
-        measure_channel(
-            state.hop_out[c], state.hop, c, state.output_power, state.output_peak, follow, decay
-        )
+        measure_input(state, c, follow, decay)
+        measure_output(state, c, follow, decay)
     measure_sources(state, state.slot[state.active], follow)
 
 

@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
 
 LISTEN = ("source", "residual", "all")
 OFF_DB = -80.0  # a source's gain at the bottom of its range is off, not merely low
@@ -33,7 +36,7 @@ class Parameter:
             if value not in self.choices:
                 raise ValueError(f"{self.id}={value!r} is none of {', '.join(self.choices)}")
             return value
-        if isinstance(value, str) or not isinstance(value, (int, float)):
+        if not isinstance(value, (Real, np.bool_)):
             raise TypeError(f"{self.id} takes a number, not {value!r}")
         if not self.low <= value <= self.high:
             raise ValueError(
@@ -46,7 +49,7 @@ class Parameter:
 
 ENGINE = (
     Parameter("strength", "Strength", "", 0, 1, 1.0),
-    Parameter("max_attenuation", "Maximal attenuation", "dB", 0, 100, 100.0),
+    Parameter("max_attenuation", "Maximal attenuation", "dB", 0, 100, 24.0),
     Parameter("noise_floor", "Noise floor left standing", "dBFS", -120, -20, -120.0),
     Parameter("release", "Time a mask takes to fall", "s", 0, 2, 0.0),
     Parameter("bypass", "Bypass", "", 0, 1, 0.0, switch=True),

@@ -67,15 +67,17 @@ def give_out(state, y, start, count, channel_step, sample_step):
         for c in range(state.channels):
             dry = state.dry[c, (state.at + i + DRY - state.latency) % DRY]
             a = (1 - bypass) * (state.hop_out[c, state.fill + i] * gain) + bypass * dry
+            y[c * channel_step + (start + i) * sample_step] = a
+            state.given_energy[c] += np.float64(a) * np.float64(a)
+            state.given_peak[c] = max(state.given_peak[c], np.float64(abs(a)))
             if abs(a) > 1:
                 state.clipped += 1
-            y[c * channel_step + (start + i) * sample_step] = a
 
 
 @kernel(exact=True)
-def give_stems(state, stems, start, count, n):
-    """Every source's samples, to planes of n samples each: source by source, channel by channel."""
-    for s in range(state.slot[state.active].sources):
+def give_stems(state, stems, sources, start, count, n):
+    """Sources' samples, to planes of n samples each: source by source, channel by channel."""
+    for s in range(sources):
         for c in range(state.channels):
             plane = (s * state.channels + c) * n
             for i in range(count):
@@ -93,7 +95,7 @@ def turn_hop(state):
 
 
 @kernel(exact=True)
-def run_block(state, x, y, stems, n, channel_step, sample_step):
+def run_block(state, x, y, stems, sources, n, channel_step, sample_step):
     """Cut a block at the hops' ends."""
     latch_all(state)
     done = 0
@@ -101,8 +103,7 @@ def run_block(state, x, y, stems, n, channel_step, sample_step):
         count = min(n - done, state.hop - state.fill)
         take_in(state, x, done, count, channel_step, sample_step)
         give_out(state, y, done, count, channel_step, sample_step)
-        if state.stems != 0:
-            give_stems(state, stems, done, count, n)
+        give_stems(state, stems, sources, done, count, n)
         state.fill += count
         state.samples += count
         state.at = (state.at + count) % DRY
@@ -112,19 +113,26 @@ def run_block(state, x, y, stems, n, channel_step, sample_step):
             state.fill = 0
 
 
-@native(STATE_POINTER, SAMPLES, SAMPLES, SAMPLES, types.int64, types.int64, types.int64)
+@native(STATE_POINTER, SAMPLES, SAMPLES, SAMPLES, *[types.int64] * 4)
 def process_block(
-    pointer: Any, x: Any, y: Any, stems: Any, n: int, channel_step: int, sample_step: int
+    pointer: Any,
+    x: Any,
+    y: Any,
+    stems: Any,
+    sources: int,
+    n: int,
+    channel_step: int,
+    sample_step: int,
 ) -> None:
     """Process n samples a channel, denormal numbers flushed.  Audio thread; never concurrently.
 
     x, y : sample i of channel c lies at c * channel_step + i * sample_step; they may be the same.
-    stems : n samples for every source and channel, written only if the record's `stems` is set.
+    stems : n samples for each of `sources` and channels; none are written if that is 0.
     """
     state = carray(pointer, (1,))[0]
     mode = float_mode()
     set_float_mode(mode | FLUSH)
-    run_block(state, x, y, stems, n, channel_step, sample_step)
+    run_block(state, x, y, stems, sources, n, channel_step, sample_step)
     set_float_mode(mode)
 
 
@@ -138,10 +146,11 @@ def stream_callback(x: Any, y: Any, n: int, times: Any, flags: int, pointer: Any
     """
     begin = nanoseconds()
     state = carray(pointer, (1,))[0]
-    call(state.process, pointer, x, y, y, np.int64(n), np.int64(1), state.channels)
+    none, one, count = np.int64(0), np.int64(1), np.int64(n)
+    call(state.process, pointer, x, y, y, none, count, one, state.channels)
     state.blocks += 1
     if flags != 0:
         state.device_flags += 1
-    if (nanoseconds() - begin) * state.rate > np.int64(n) * 1000000000:
+    if (nanoseconds() - begin) * state.rate > count * 1000000000:
         state.late_blocks += 1
     return 0

@@ -87,6 +87,8 @@ STATE = record_type(
     ("output_power", np.float64, (CHANNELS,)),
     ("input_peak", np.float64, (CHANNELS,)),
     ("output_peak", np.float64, (CHANNELS,)),
+    ("given_energy", np.float64, (CHANNELS,)),
+    ("given_peak", np.float64, (CHANNELS,)),
     ("source_power", np.float64, (SOURCES,)),
     ("histogram", np.int64, (HISTOGRAM,)),
     ("slot", SLOT, (2,)),

@@ -1,7 +1,7 @@
 """Orthogonal known bases in closed form; the unseen source in the residual's subspace.
 
 Per hop: h0 = P v, the residual's leading subspace W1 follows, h1 = W1 v, and the masks are the
-shares of max(W h, 0) (Ludvigsen, ASVD slides; Wiener with projection onto v >= 0).
+made from max(W h, 0) (Ludvigsen, ASVD slides: projection onto v >= 0).
 """
 
 from typing import Any
@@ -10,9 +10,8 @@ from numba import carray, types
 
 from rtsep.dsp.activations import correlate
 from rtsep.dsp.kernel import kernel, native
-from rtsep.dsp.masks import extend, raise_to, wiener
 from rtsep.dsp.projections import follow, parts, straighten, subtract
-from rtsep.separators.nmf import total_of
+from rtsep.separators.rules import is_silent, share_out
 from rtsep.separators.slot import SLOT_TYPE
 
 
@@ -27,11 +26,11 @@ def fit(slot, lane):
     if rank > known:
         for k in range(known, rank + 1):
             lane.c[k] = 0
-        if slot.frozen == 0 and total_of(lane.v, active) >= slot.silence:
+        if slot.frozen == 0 and not is_silent(slot, lane):
             for f in range(active):
                 lane.u[f] = lane.q[f]
             follow(
-                lane.W, lane.energies, lane.u, lane.c, slot.rho, lane.core, lane.vectors,
+                lane.W, lane.energies, lane.u, lane.c, lane.a, slot.rho, lane.core, lane.vectors,
                 lane.turned, known, rank, active,
             )  # fmt: skip
             slot.turn = (slot.turn + 1) % (rank - known)
@@ -44,7 +43,6 @@ def explain(slot, lane):
     """part_s <- what every source holds of the frame, never negative."""
     for s in range(slot.sources):
         parts(lane.W, lane.h, lane.part[s], slot.first[s], slot.first[s + 1], slot.active)
-        raise_to(lane.part[s], slot.exponent, slot.active)
 
 
 @native(types.CPointer(SLOT_TYPE))
@@ -55,5 +53,4 @@ def separate(pointer: Any) -> None:
         lane = slot.lane[i]
         fit(slot, lane)
         explain(slot, lane)
-        wiener(lane.part, lane.mask, slot.sources, slot.active)
-        extend(lane.mask, slot.sources, slot.active, slot.bins)
+        share_out(slot, lane)

@@ -1,7 +1,7 @@
-"""Known bases fixed, the unknown source's basis learned as the sound goes by; Wiener masks.
+"""Known bases fixed, the unknown source's basis learned as the sound goes by.
 
 Per hop, warm-started: `alternations` times [`steps` activation steps, one step of the unknown
-basis], then one mask per source from the magnitudes sum_k h_k W_k of its components.
+basis], then one mask per source from what its components explain of the frame.
 """
 
 from typing import Any
@@ -12,24 +12,15 @@ from numba import carray, types
 from rtsep.dsp.activations import model, solve
 from rtsep.dsp.bases import adapt
 from rtsep.dsp.kernel import kernel, native
-from rtsep.dsp.masks import extend, raise_to, wiener
+from rtsep.separators.rules import is_silent, share_out, total_of
 from rtsep.separators.slot import SLOT_TYPE
 
 LEAST_SHARE = np.float32(1e-7)  # least activation, relative to the frame's sum
 
 
 @kernel
-def total_of(v, bins):
-    """Sum of a frame."""
-    total = np.float32(0)
-    for f in range(bins):
-        total += v[f]
-    return total
-
-
-@kernel
 def take_frame(lane, power, active):
-    """U <- v ^ power, what the divergence is measured on."""
+    """Into u, v ^ power: what the divergence is measured on."""
     for f in range(active):
         lane.u[f] = lane.v[f] * lane.v[f] if power == 2 else lane.v[f]
 
@@ -40,7 +31,7 @@ def fit(slot, lane):
     total = total_of(lane.u, slot.active)
     lane.peak = max(total, lane.peak * np.float32(0.9999))
     floor = LEAST_SHARE * total + np.float32(1e-12)
-    still = slot.frozen != 0 or total < slot.silence or slot.rank == slot.known
+    still = slot.frozen != 0 or slot.rank == slot.known or is_silent(slot, lane)
     prior = (1 - slot.rho) * slot.pseudo_count * lane.peak
     for k in range(slot.rank):
         lane.previous[k] = lane.h[k]
@@ -62,7 +53,6 @@ def explain(slot, lane):
     for s in range(slot.sources):
         first, last = slot.first[s], slot.first[s + 1]
         model(lane.W[first:last], lane.h[first:last], lane.part[s], last - first, slot.active)
-        raise_to(lane.part[s], slot.exponent, slot.active)
 
 
 @native(types.CPointer(SLOT_TYPE))
@@ -74,5 +64,4 @@ def separate(pointer: Any) -> None:
         take_frame(lane, slot.power, slot.active)
         fit(slot, lane)
         explain(slot, lane)
-        wiener(lane.part, lane.mask, slot.sources, slot.active)
-        extend(lane.mask, slot.sources, slot.active, slot.bins)
+        share_out(slot, lane)

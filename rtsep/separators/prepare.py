@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,10 @@ from rtsep.dsp.bases import random_basis
 from rtsep.dsp.projections import projector
 from rtsep.dsp.stream import StreamSpec
 from rtsep.dsp.windows import window_pair
+from rtsep.separators import asvd, bypass, nmf
 from rtsep.separators.slot import CHANNELS, RANK, SOURCES, UNKNOWN
 
-KINDS = ("bypass", "nmf", "asvd")
+SEPARATORS = {"bypass": bypass, "nmf": nmf, "asvd": asvd}
 
 
 @dataclass(frozen=True)
@@ -24,20 +24,27 @@ class Options:
 
     unknown_rank : components of the unknown source.  forgetting : s, its memory.
     sparsity, unknown_sparsity : L1 penalty on activations.  smoothness : causal penalty.
-    exponent : of the magnitudes in the masks, 2 is Wiener.  steps, alternations : work per hop,
-    alternations 0 means 2 in latency mode low and 4 in the others.  pseudo_count : how firmly the
-    unknown basis stays when there is nothing to learn.  seed : of its random start.
+    exponent : of the magnitudes in the masks, 2 is Wiener.
+    decision : memory of the decision-directed gain, alpha per 16/3 ms; 0 is plain Wiener masks.
+    slow_share : of the removed sources' variance, how much is averaged over `slow` s instead of
+    `fast` s.  steps, alternations : work per hop, alternations 0 means 2 in latency mode low and
+    4 in the others.  pseudo_count : how firmly the unknown basis stays when there is nothing to
+    learn.  seed : of its random start.
     """
 
     unknown_rank: int = 16
-    forgetting: float = 0.25
+    forgetting: float = 0.15
     sparsity: float = 0.0
     unknown_sparsity: float = 0.0
     smoothness: float = 0.0
     exponent: float = 2.0
+    decision: float = 0.98
+    fast: float = 0.05
+    slow: float = 1.0
+    slow_share: float = 0.5
     steps: int = 5
     alternations: int = 0
-    pseudo_count: float = 0.02
+    pseudo_count: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -54,6 +61,10 @@ LIMITS: dict[str, tuple[float, float]] = {
     "unknown_sparsity": (0, 1e3),
     "smoothness": (0, 1e3),
     "exponent": (0.25, 8),
+    "decision": (0, 0.9999),
+    "fast": (0, 10),
+    "slow": (0, 60),
+    "slow_share": (0, 1),
     "steps": (1, 100),
     "alternations": (0, 20),
     "pseudo_count": (0, 10),
@@ -75,8 +86,8 @@ def merge_options(cards: Sequence[dict[str, Any]], given: dict[str, Any]) -> Opt
 
 def kind_of(bases: Sequence[Basis]) -> str:
     """The one kind that all bases have; ValueError where they differ."""
-    kinds = sorted({basis.card.kind for basis in bases}) or ["bypass"]
-    if len(kinds) > 1 or kinds[0] not in KINDS:
+    kinds: list[str] = sorted({basis.card.kind for basis in bases}) or ["bypass"]
+    if len(kinds) > 1 or kinds[0] not in SEPARATORS:
         raise ValueError(f"models of kinds {', '.join(kinds)} do not separate together")
     return kinds[0]
 
@@ -87,8 +98,11 @@ def source_names(bases: Sequence[Basis], unknown: bool) -> tuple[str, ...]:
         return ("all",)
     names: list[str] = []
     for basis in bases:
-        taken = sum(name.rstrip("0123456789") == basis.card.source for name in names)
-        names.append(f"{basis.card.source}{taken + 1}" if taken else basis.card.source)
+        name, taken = basis.card.source, 1
+        while name in (*names, "unknown"):
+            taken += 1
+            name = f"{basis.card.source}{taken}"
+        names.append(name)
     return (*names, "unknown") if unknown else tuple(names)
 
 
@@ -113,13 +127,24 @@ def _prepare_counts(slot: Any, spec: StreamSpec, lanes: int, sources: int, activ
     slot["silence"] = 10 ** (-80 / 20) * noise * active
 
 
+def decay(step: float, seconds: float) -> float:
+    """Factor per step of `step` s of a memory of `seconds`; 0 seconds is no memory."""
+    return float(np.exp(-step / seconds)) if seconds > 0 else 0.0
+
+
 def _prepare_work(slot: Any, spec: StreamSpec, options: Options, known: int, rank: int) -> None:
     slot["known"], slot["rank"] = known, rank
     slot["steps"] = options.steps
     slot["alternations"] = options.alternations or (2 if spec.mode == "low" else 4)
     slot["exponent"], slot["smoothness"] = options.exponent, options.smoothness
-    slot["rho"] = np.exp(-spec.hop / spec.rate / options.forgetting)
+    slot["rho"] = decay(spec.hop / spec.rate, options.forgetting)
     slot["pseudo_count"] = options.pseudo_count
+    hop = spec.hop / spec.rate
+    slot["decision"] = options.decision ** (hop / (0.016 / 3))
+    slot["fast"], slot["slow"] = decay(hop, options.fast), decay(hop, options.slow)
+    slot["slow_share"] = options.slow_share
+    slot["track"], slot["presence"] = 0.8 ** (hop / 0.016), 0.9 ** (hop / 0.016)
+    slot["settling"] = max(1, round(0.1 / hop))
     slot["sparsity"][:known] = options.sparsity
     slot["sparsity"][known:rank] = options.unknown_sparsity
 
@@ -131,12 +156,14 @@ def prepare_slot(
     *,
     lanes: int = 1,
     unknown: bool = True,
+    keep: Sequence[str] = (),
     options: Options | None = None,
 ) -> tuple[str, ...]:
     """Fill a zeroed slot for these models; returns the sources' names.  Never the audio thread.
 
-    An empty list of bases is the bypass.  Errors are ValueError (CardError for a model that does
-    not fit the stream), each naming both values.
+    keep : names of the sources that are to be kept.  An empty list of bases is the bypass.
+    Errors are ValueError (CardError for a model that does not fit the stream), each naming both
+    values.
     """
     options = options or merge_options([basis.card.options for basis in bases], {})
     kind, names, active = kind_of(bases), source_names(bases, unknown), active_bins(bases, spec)
@@ -145,7 +172,9 @@ def prepare_slot(
     if not 1 <= lanes <= CHANNELS:
         raise ValueError(f"{lanes} masks exceed {CHANNELS}")
     _prepare_counts(slot, spec, lanes, len(names), active)
-    slot["separate"] = import_module(f"rtsep.separators.{kind}").separate.address
+    slot["kept"][: len(names)] = [name in keep for name in names]
+    slot["tracks"] = unknown and "unknown" not in keep
+    slot["separate"] = SEPARATORS[kind].separate.address
     if kind != "bypass":
         _prepare_bases(slot, bases, spec, active, lanes, unknown, kind, options)
     return names
@@ -172,6 +201,7 @@ def _prepare_bases(
     else:
         slot["divergence"] = DIVERGENCES[bases[0].card.divergence]
         slot["power"] = bases[0].card.power
+        slot["exponent"] = options.exponent / bases[0].card.power
         known = known / np.maximum(known.sum(axis=1, keepdims=True), 1e-12)
     for i in range(lanes):
         lane = slot["lane"][i]
