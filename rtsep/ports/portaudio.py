@@ -1,0 +1,118 @@
+"""PortAudio through sounddevice: what devices there are, and streams with a compiled callback.
+
+The only importer of sounddevice, and only once a device is wanted.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rtsep.engine.engine import Engine
+from rtsep.ports import devices as choice
+from rtsep.ports.devices import INPUT, OUTPUT, Device
+
+PLUGIN_LATENCY = 0.03  # seconds; below, PulseAudio underruns and may lose the stream's thread
+
+
+@dataclass(frozen=True)
+class Route:
+    """From which device to which, at what rate in Hz, with how many channels each way."""
+
+    source: Device
+    sink: Device
+    rate: int
+    channels: int
+
+    def __str__(self) -> str:
+        return f"{self.source} to {self.sink}, {self.rate} Hz, {self.channels} channels"
+
+
+def sounddevice() -> Any:
+    """The sounddevice module; OSError in one line if it or its library is missing."""
+    try:
+        import sounddevice as module
+    except ImportError as error:
+        raise OSError("sounddevice is missing: pip install sounddevice") from error
+    except OSError as error:
+        raise OSError("PortAudio is missing: apt install libportaudio2") from error
+    except Exception as error:  # its own error class cannot be named before the import
+        raise OSError(f"PortAudio does not start: {error}") from error
+    return module
+
+
+def devices() -> list[Device]:
+    """Every device that PortAudio sees now, of all host APIs."""
+    sd = sounddevice()
+    apis = sd.query_hostapis()
+    infos = sd.query_devices()
+    system = sd.default.hostapi if len(infos) else -1
+
+    def described(info: dict[str, Any]) -> Device:
+        api = apis[info["hostapi"]]
+        here = tuple(d for d in (INPUT, OUTPUT) if api[f"default_{d}_device"] == info["index"])
+        return Device(
+            index=info["index"],
+            name=info["name"],
+            host_api=api["name"],
+            inputs=info["max_input_channels"],
+            outputs=info["max_output_channels"],
+            rate=round(info["default_samplerate"]),
+            low_latency=(info["default_low_input_latency"], info["default_low_output_latency"]),
+            default=here if info["hostapi"] == system else (),
+            api_default=here,
+        )
+
+    return [described(info) for info in infos]
+
+
+def find_route(
+    source: str | int | None = None,
+    sink: str | int | None = None,
+    *,
+    rate: int | None = None,
+    channels: int | None = None,
+    host_api: str | None = None,
+) -> Route:
+    """Two devices, by index, name or part of a name, that agree on a rate; None is the default."""
+    found = devices()
+    i = choice.choose(found, source, INPUT, host_api)
+    o = choice.choose(found, sink, OUTPUT, host_api)
+    return Route(i, o, choice.agreed_rate(i, o, rate), choice.agreed_channels(i, o, channels))
+
+
+def asked_latency(route: Route, seconds: float | None, force: bool) -> tuple[float, float]:
+    """Latency to ask of each device: its lowest, or `seconds`; never under what a plugin bears."""
+
+    def one(device: Device, low: float) -> float:
+        asked = low if seconds is None else seconds
+        return max(asked, PLUGIN_LATENCY) if device.is_plugin and not force else asked
+
+    low, _ = route.source.low_latency
+    _, low_out = route.sink.low_latency
+    return one(route.source, low), one(route.sink, low_out)
+
+
+def open_stream(engine: Engine, route: Route, block: int, latency: tuple[float, float]) -> Any:
+    """Open a stream that calls the engine; the caller keeps the engine as long as it is open."""
+    sd = sounddevice()
+    try:
+        # Clipping stays on: where PortAudio converts to integers, a sample over full scale would
+        # otherwise wrap around.
+        return sd._StreamBase(
+            kind="duplex",
+            samplerate=route.rate,
+            blocksize=block,
+            device=(route.source.index, route.sink.index),
+            channels=route.channels,
+            dtype="float32",
+            latency=latency,
+            dither_off=True,
+            callback=sd._ffi.cast("PaStreamCallback*", engine.callback.address),
+            userdata=sd._ffi.cast("void*", engine.address),
+        )
+    except sd.PortAudioError as error:
+        raise OSError(f"{route} cannot be opened: {reason(error)}") from error
+
+
+def reason(error: Exception) -> str:
+    """PortAudio's own words."""
+    return str(error.args[0]).removeprefix("Error opening _StreamBase: ")

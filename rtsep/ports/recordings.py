@@ -1,0 +1,134 @@
+"""Sound files read and written block by block."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+from numpy.typing import NDArray
+
+from rtsep.dsp.stream import MAX_RATE, MIN_RATE
+from rtsep.ports.formats import SoundFormat, encode
+from rtsep.ports.whole import Draft
+from rtsep.separators.slot import CHANNELS
+
+Samples = NDArray[np.float32]
+BLOCK = 1 << 15  # samples a channel
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A readable sound file.  rate : Hz.  length : samples a channel."""
+
+    path: Path
+    rate: int
+    channels: int
+    length: int
+    format: SoundFormat
+
+    @property
+    def seconds(self) -> float:
+        return self.length / self.rate
+
+
+def _open(path: Path) -> sf.SoundFile:
+    with path.open("rb"):  # what the system has to say against it, in its own words
+        mode = path.stat()
+    if not stat.S_ISREG(mode.st_mode):
+        raise ValueError(f"{path} is not a regular file")
+    if mode.st_size == 0:
+        raise ValueError(f"{path} is empty (0 bytes)")
+    try:
+        return sf.SoundFile(path)
+    except (sf.LibsndfileError, TypeError) as error:
+        reason = getattr(error, "error_string", "a headerless format").rstrip(".")
+        raise ValueError(f"{path} is not a sound file that can be read: {reason}") from error
+
+
+def examine(path: str | os.PathLike[str]) -> Recording:
+    """What a file holds; ValueError or OSError says why it cannot be used."""
+    place = Path(path)
+    with _open(place) as file:
+        form = SoundFormat(file.format, file.subtype)
+        recording = Recording(place, file.samplerate, file.channels, file.frames, form)
+    if not 1 <= recording.channels <= CHANNELS:
+        raise ValueError(f"{path} has {recording.channels} channels, outside 1..{CHANNELS}")
+    if not MIN_RATE <= recording.rate <= MAX_RATE:
+        raise ValueError(
+            f"{path} has a rate of {recording.rate} Hz, outside {MIN_RATE}..{MAX_RATE}"
+        )
+    if recording.length < 1:
+        raise ValueError(f"{path} holds no samples (length 0)")
+    return recording
+
+
+def refuse_nonfinite(samples: Samples, start: int, recording: Recording) -> None:
+    """ValueError with the place of the first NaN or Inf.  samples : (channels, n) from `start`."""
+    broken = ~np.isfinite(samples)
+    if broken.any():
+        i = int(np.argmax(broken.any(axis=0)))
+        channel = int(np.argmax(broken[:, i]))
+        place = f"sample {start + i} ({(start + i) / recording.rate:.3f} s), channel {channel + 1}"
+        raise ValueError(f"{recording.path} holds {samples[channel, i]} at {place}")
+
+
+def read(recording: Recording, block: int = BLOCK) -> Iterator[Samples]:
+    """All its samples in blocks, float32 (channels, n), refusing NaN and Inf."""
+    start = 0
+    with _open(recording.path) as file:
+        while len(samples := _next(file, recording, block)):
+            refuse_nonfinite(samples.T, start, recording)
+            start += len(samples)
+            yield np.ascontiguousarray(samples.T)
+    if start != recording.length:
+        raise ValueError(f"{recording.path} ends at sample {start} of {recording.length}")
+
+
+def _next(file: sf.SoundFile, recording: Recording, block: int) -> Samples:
+    try:
+        samples: Samples = file.read(block, dtype="float32", always_2d=True)
+    except sf.LibsndfileError as error:
+        raise ValueError(f"{recording.path} is damaged: {error.error_string}") from error
+    return samples
+
+
+@dataclass
+class Writer:
+    """Takes blocks of float32 (channels, n), counts the samples it has to clip."""
+
+    draft: Draft
+    format: SoundFormat
+    write_encoded: Callable[[NDArray[np.float32]], None]
+    clipped: int = field(default=0)
+
+    def write(self, samples: Samples) -> None:
+        encoded, clipped = encode(samples, self.format.subtype)
+        self.clipped += clipped
+        try:
+            self.write_encoded(encoded)
+        except (sf.LibsndfileError, AssertionError):
+            self.draft.check()
+            raise
+        self.draft.check()
+
+
+@contextmanager
+def writer(draft: Draft, form: SoundFormat, rate: int, channels: int) -> Iterator[Writer]:
+    """Write a sound file into a draft.  A full disk is an OSError, at the latest on leaving."""
+    try:
+        file = sf.SoundFile(draft, "w", rate, channels, subtype=form.subtype, format=form.container)
+    except sf.LibsndfileError as error:
+        draft.check()
+        wish = f"{form} at {rate} Hz with {channels} channels"
+        raise ValueError(f"{draft.target} cannot be {wish}: {error.error_string}") from error
+    try:
+        with file:
+            yield Writer(draft, form, file.write)
+    except sf.LibsndfileError:
+        draft.check()
+        raise
+    draft.check()

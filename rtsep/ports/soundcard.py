@@ -1,0 +1,180 @@
+"""A live stream on a sound card: the engine's compiled callback, called by PortAudio.
+
+No Python runs in the audio thread.  PortAudio calls into the engine's record for as long as a
+stream runs, so the record is owned here until the stream has stopped, whatever becomes of the
+`SoundcardStream`.  A sound server that dies leaves a stream that can neither be stopped nor
+closed: both calls hang for ever.  Such a stream is abandoned, its memory kept.
+"""
+
+import atexit
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from rtsep.engine.engine import Engine
+from rtsep.ports.portaudio import Route, asked_latency, open_stream, reason, sounddevice
+
+STALL = 2.0  # seconds without a callback after which a sound server is taken for dead
+GLANCE = 0.5  # seconds between two looks that count at most: we may have been halted ourselves
+PATIENCE = 5.0  # seconds to stop and close
+ABSURD_LATENCY = 10.0  # seconds; PortAudio's JACK reports some 90 000
+
+
+class SoundServerLost(OSError):  # noqa: N818
+    """The sound server no longer calls.
+
+    PortAudio cannot be ended cleanly any more: leave the process by `os._exit`, or start another.
+    """
+
+    must_exit = True
+
+
+@dataclass(eq=False)
+class _Open:
+    """A PortAudio stream with what it reads and writes.  lost : its server is dead."""
+
+    stream: Any
+    engine: Engine
+    running: bool = field(default=False)
+    lost: bool = field(default=False)
+
+
+_open: set[_Open] = set()
+
+
+def _beats(engine: Engine) -> bool:
+    """Whether the audio thread is alive: waits for its next block."""
+    before, end = engine.meters().blocks, time.monotonic() + STALL
+    while engine.meters().blocks == before:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def _within(seconds: float, act: Callable[[], None]) -> bool:
+    """Whether it returned in time; it goes on in a thread of its own otherwise."""
+    worker = threading.Thread(target=act, daemon=True)
+    try:
+        worker.start()
+    except RuntimeError:  # no new threads once the interpreter is leaving (3.12)
+        act()
+        return True
+    worker.join(seconds)
+    return not worker.is_alive()
+
+
+def _abandon(opened: _Open) -> None:
+    """Let PortAudio be: sounddevice ends it at exit, and that would wait for ever.
+
+    Told that there is nothing to end it does not; unregistering its handler is too late there.
+    """
+    opened.lost, opened.engine.live = True, False
+    sounddevice()._initialized = 0
+
+
+def _shut(opened: _Open) -> None:
+    """Stop and close, or abandon if the server is dead.  Any thread, once."""
+    if opened.lost or opened not in _open:
+        return
+
+    def end() -> None:
+        if opened.running:
+            opened.stream.stop()
+        opened.stream.close()
+
+    alive = not opened.running or _beats(opened.engine)
+    if alive and _within(PATIENCE, end):
+        _open.discard(opened)
+        opened.engine.live = False
+    else:
+        _abandon(opened)
+
+
+@cache
+def _shut_at_exit() -> None:
+    """Shut what is still open before sounddevice, imported by now, ends PortAudio under it."""
+    atexit.register(_shut_all)
+
+
+def _shut_all() -> None:
+    for opened in list(_open):
+        _shut(opened)
+
+
+class SoundcardStream:
+    """A live stream from one device to another, or through one, by way of an engine.
+
+    block : samples a callback, 0 leaves it to the device.  latency : seconds to ask of the
+    devices, None is their lowest.  force : ask plugins for less than 0.03 s too.
+    Control thread only; `with` starts and closes it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        route: Route,
+        *,
+        block: int = 0,
+        latency: float | None = None,
+        force: bool = False,
+    ) -> None:
+        if (engine.rate, engine.channels) != (route.rate, route.channels):
+            raise ValueError(
+                f"the engine runs {engine.channels} channels at {engine.rate} Hz, "
+                f"the route {route.channels} at {route.rate} Hz"
+            )
+        self.engine, self.route = engine, route
+        self._silent, self._seen, self._looked = 0.0, -1, 0.0
+        asked = asked_latency(route, latency, force)
+        self._opened = _Open(open_stream(engine, route, block, asked), engine)
+        _open.add(self._opened)
+        _shut_at_exit()
+        self._finalizer = weakref.finalize(self, _shut, self._opened)
+        self._finalizer.atexit = False
+
+    @property
+    def device_latency(self) -> tuple[float, ...] | None:
+        """What the devices add, in s, in and out, as PortAudio tells; None where that is absurd."""
+        told = tuple(self._opened.stream.latency)
+        return told if all(0 <= seconds < ABSURD_LATENCY for seconds in told) else None
+
+    def start(self) -> None:
+        """Let the device call the engine."""
+        sd = sounddevice()
+        self._silent, self._looked = 0.0, time.monotonic()
+        self._opened.running = self.engine.live = True
+        try:
+            self._opened.stream.start()
+        except sd.PortAudioError as error:
+            self._opened.running = self.engine.live = False
+            raise OSError(f"{self.route} does not start: {reason(error)}") from error
+
+    def check(self) -> None:
+        """Raise SoundServerLost after 2 s without a callback.  Call it several times a second.
+
+        The stream is abandoned by then: it is never stopped, its memory stays.
+        """
+        now, blocks = time.monotonic(), self.engine.meters().blocks
+        self._silent += min(now - self._looked, GLANCE)
+        self._looked = now
+        if blocks != self._seen:
+            self._seen, self._silent = blocks, 0.0
+        elif self._silent > STALL:
+            _abandon(self._opened)
+            raise SoundServerLost(f"the sound server of {self.route} no longer answers")
+
+    def close(self) -> None:
+        """Stop and close.  Returns within some seconds even if the server is dead."""
+        self._finalizer()
+
+    def __enter__(self) -> "SoundcardStream":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
