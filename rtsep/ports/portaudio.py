@@ -3,7 +3,12 @@
 The only importer of sounddevice, and only once a device is wanted.
 """
 
+import ctypes
+import os
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from rtsep.engine.engine import Engine
@@ -26,8 +31,24 @@ class Route:
         return f"{self.source} to {self.sink}, {self.rate} Hz, {self.channels} channels"
 
 
+def _prefer_pipewire() -> None:
+    """Where PipeWire runs, take its JACK library for PortAudio's.
+
+    Its microphones and virtual ones then are devices of the JACK host API, with 5 ms of latency
+    instead of the 20 to 50 of its PulseAudio side. Whoever names a JACK server gets that one.
+    """
+    folder = os.environ.get("PIPEWIRE_RUNTIME_DIR") or os.environ.get("XDG_RUNTIME_DIR", "")
+    if "JACK_DEFAULT_SERVER" in os.environ or not Path(folder, "pipewire-0").is_socket():
+        return
+    for library in Path("/usr/lib").glob("*/pipewire-0.3/jack/libjack.so.0"):
+        with suppress(OSError):  # of another processor
+            ctypes.CDLL(str(library), ctypes.RTLD_GLOBAL)
+
+
+@cache
 def sounddevice() -> Any:
     """The sounddevice module; OSError in one line if it or its library is missing."""
+    _prefer_pipewire()
     try:
         import sounddevice as module
     except ImportError as error:
