@@ -39,7 +39,7 @@ def played(tmp_path_factory):
 
 
 def heard_live(server, devices, played, folder):
-    """Play into mic_feed, let rtsep carry it, record rtsep_mic; the recording and rtsep's report."""
+    """What rtsep_mic carries while mic_feed is played into, and rtsep's report."""
     recorded = folder / "recorded.wav"
     live = subprocess.Popen([*RUN, *devices], env=server.env, stdout=subprocess.PIPE)
     time.sleep(2)  # to load

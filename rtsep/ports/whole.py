@@ -37,7 +37,14 @@ class Draft:
         return 0
 
     def write(self, piece: bytes) -> int:
-        return self._try(self._file.write, piece)
+        return self._try(self._write_all, piece)
+
+    def _write_all(self, piece: bytes) -> int:
+        """A nearly full disk takes a part; only the next write tells."""
+        left = memoryview(piece)
+        while left:
+            left = left[self._file.write(left) :]
+        return len(piece)
 
     def readinto(self, piece: Any) -> int:
         return self._try(self._file.readinto, piece)
