@@ -25,7 +25,7 @@ ENROLMENT = 10.0  # seconds of noise alone before the first word
 DEMO = Path(__file__).parents[1] / "demo"
 RTSEP = Path(sys.executable).with_name("rtsep")
 CREDITS = """speech: Jane Austen, "Sense and Sensibility", read for LibriVox (public domain)
-noise:  inside a train, by SDLx (freesound 259988), from the package ambience 1.1.0"""
+noise:  an Amazon rainforest, from the package ambience 1.1.0 (recordist not named)"""
 
 
 def load(path: Path) -> Samples:
@@ -44,8 +44,8 @@ def power(samples: Samples) -> float:
 def record(folder: Path) -> tuple[Samples, Samples]:
     """The noisy recording and the clean speech in it, aligned; both start with the enrolment."""
     speech = np.concatenate([load(path) for path in sorted(folder.glob("*.wav"))])
-    noise = load(folder / "train.ogg")
-    # The train's recording repeats itself from 18 s on: what is learned must not be what is met.
+    noise = load(folder / "amazon-rainforest.ogg")
+    # What is learned is not what is met: this recording, unlike its neighbours, never loops.
     alone, beside = noise[: int(ENROLMENT * RATE)], noise[20 * RATE :][: len(speech)]
     gain = np.sqrt(power(speech) / power(beside) / 10 ** (SNR / 10))
     clean = np.concatenate([np.zeros_like(alone), speech])
