@@ -1,0 +1,5 @@
+"""`python -m rtsep.cli` is `rtsep`."""
+
+from rtsep.cli.main import run
+
+run()

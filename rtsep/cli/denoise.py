@@ -1,0 +1,97 @@
+"""`rtsep denoise`: a file in, a file out."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rtsep.cli.options import (
+    Json,
+    Keep,
+    Latency,
+    MaxAttenuation,
+    Models,
+    NoiseFloor,
+    Settings,
+    Strength,
+    given,
+    make_engine,
+    parsed,
+    say,
+)
+
+if TYPE_CHECKING:
+    from rtsep.ports.files import Written
+
+
+@contextmanager
+def progress_bar(words: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on the terminal, if standard error is one."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(words)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def described(written: "Written") -> dict[str, Any]:
+    return asdict(written) | {"path": str(written.path), "format": str(written.format)}
+
+
+def tell_clipping(written: "Written") -> None:
+    if written.clipped:
+        say(f"{written.path}: {written.clipped} samples were over full scale and are clipped")
+
+
+def denoise(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Sound file.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Sound file to write.")],
+    model: Models = None,
+    keep: Keep = None,
+    strength: Strength = None,
+    max_attenuation: MaxAttenuation = None,
+    noise_floor: NoiseFloor = None,
+    latency: Annotated[Latency, typer.Option(help="Longer is better.")] = Latency.high,
+    setting: Settings = None,
+    stems: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also write every source; they add up to IN."),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Keep what is wanted of a sound file, in time with it, in its own format."""
+    from rtsep.ports import files, recordings
+
+    recording = recordings.examine(source)
+    values = given(strength=strength, max_attenuation=max_attenuation, noise_floor=noise_floor)
+    engine = make_engine(
+        model, rate=recording.rate, channels=recording.channels, latency=latency.value, keep=keep,
+        **values | parsed(setting),
+    )  # fmt: skip
+    begin = time.monotonic()
+    with progress_bar(source.name) as progress:
+        written = files.denoise(recording, target, engine, stems=stems, progress=progress)
+    took = time.monotonic() - begin
+    for each in written:
+        tell_clipping(each)
+    if json_:
+        report = {
+            "input": str(source), "outputs": [described(each) for each in written],
+            "sources": engine.sources, "kept": engine.keep, "seconds": recording.seconds,
+            "took_seconds": took, "note": engine.note,
+        }  # fmt: skip
+        print(json.dumps(report))
+        return
+    for each in written:
+        print(f"{each.path}: {each.source}, {recording.seconds:.2f} s, {each.format}")
+    say(f"in {took:.1f} s, {recording.seconds / took:.0f} times as fast as it plays")

@@ -1,0 +1,32 @@
+"""`rtsep devices`: what PortAudio sees."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rtsep.cli.options import Json
+
+if TYPE_CHECKING:
+    from rtsep.ports.devices import Device
+
+
+def line(device: "Device") -> str:
+    channels = f"{device.inputs} in, {device.outputs} out"
+    words = [f"{device.index:3} {device.name}", device.host_api, channels, f"{device.rate} Hz"]
+    if device.default:
+        words.append(f"default {' and '.join(device.default)}")
+    return "  ".join(words)
+
+
+def devices(json_: Json = False) -> None:
+    """List the sound devices: index, name, host API, channels, rate."""
+    from rtsep.ports.portaudio import devices as find
+
+    found = find()
+    if json_:
+        print(json.dumps([asdict(device) for device in found]))
+        return
+    if not found:
+        raise OSError("no sound card: PortAudio finds no device")
+    for device in found:
+        print(line(device))

@@ -1,0 +1,183 @@
+"""`rtsep learn`: recordings of a source, or the microphone, to a model."""
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rtsep.cli.options import Json, given, load_kernels, say
+
+if TYPE_CHECKING:
+    from rtsep.artefacts.basis import Basis
+
+
+class Method(StrEnum):
+    nmf = "nmf"
+    asvd = "asvd"
+
+
+class Role(StrEnum):
+    keep = "keep"
+    remove = "remove"
+
+
+class Divergence(StrEnum):
+    kl = "kl"
+    euclidean = "euclidean"
+    itakura_saito = "itakura-saito"
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[float], None]]:
+    """A bar on the terminal, if standard error is one."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("learning", total=1.0)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def refuse_inputs(target: Path, sources: list[Path]) -> None:
+    """Errors that are better told before the learning than after it."""
+    from rtsep.artefacts.library import SAVE
+
+    if target.suffix not in SAVE:
+        raise ValueError(
+            f"output {target} has suffix {target.suffix!r} (a model: {', '.join(SAVE)})"
+        )
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"output {target}: there is no folder {target.parent}")
+    for source in sources:
+        if target.exists() and source.exists() and target.samefile(source):
+            raise ValueError(f"output {target} is the input {source}")
+
+
+def target_for(output: Path | None, name: str | None) -> tuple[Path, str]:
+    """Where a model goes and what it is called: a name alone puts it among the user's models."""
+    if output is not None:
+        return output, name or output.stem
+    if name is None:
+        raise ValueError("where to? give -o FILE.npz, or --name NAME to find it by")
+    if Path(name).name != name or name in (".", ".."):
+        raise ValueError(f"--name {name!r} cannot name a file: give -o FILE.npz too")
+    from rtsep.artefacts.library import user_folder
+
+    user_folder().mkdir(parents=True, exist_ok=True)
+    return user_folder() / f"{name}.npz", name
+
+
+def recorded(seconds: float, device: str | None, channels: int | None) -> tuple[Any, int]:
+    """Seconds from a microphone, mixed to one channel, and their rate in Hz."""
+    from rtsep.ports.portaudio import find_route
+    from rtsep.ports.soundcard import SoundcardStream
+
+    route = find_route(**given(source=device, channels=channels))
+    load_kernels()
+    from rtsep.engine.engine import Engine
+
+    engine = Engine("bypass", rate=route.rate, channels=route.channels)
+    engine.set(f"{engine.sources[0]}.mute", 1)
+    with SoundcardStream(engine, route):
+        say(f"recording {seconds:g} s from {route.source}: nothing but the source should sound")
+        samples = engine.capture(seconds)
+    say("recorded")
+    return samples, route.rate
+
+
+def refuse_silence(samples: Any) -> None:
+    """A closed or wrong microphone is better told now."""
+    peak = float(abs(samples).max(initial=0))
+    if peak == 0:
+        raise ValueError(f"the microphone gave {len(samples)} samples of silence (peak 0)")
+
+
+def own_command() -> str:
+    """The command line as a card may keep it: without this machine's folders."""
+    return shlex.join(["rtsep", *(Path(word).name or word for word in sys.argv[1:])])
+
+
+def tell(basis: "Basis", target: Path, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"path": str(target)} | asdict(basis.card)))
+        return
+    card = basis.card
+    print(
+        f"{target}: {card.name}, {card.kind} of rank {card.rank} for {card.source}, to {card.role}"
+    )
+    for name, value in card.quality.items():
+        print(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
+
+
+def learn(
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="IN...", help="Sound files, or folders of them.", show_default=False
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Model file to write, .npz.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the model. [that of the file]")] = None,
+    source: Annotated[str | None, typer.Option(help="What it models. [its name]")] = None,
+    role: Annotated[Role, typer.Option(help="What to do with that sound.")] = Role.remove,
+    method: Annotated[Method, typer.Option(help="How to model it.")] = Method.nmf,
+    rank: Annotated[int, typer.Option(help="Components.")] = 32,
+    rate: Annotated[int | None, typer.Option(help="Hz. [the recordings' highest]")] = None,
+    divergence: Annotated[Divergence, typer.Option(help="nmf: what to fit by.")] = Divergence.kl,
+    sparsity: Annotated[float, typer.Option(help="nmf: penalty on activations.")] = 0.0,
+    against: Annotated[
+        list[Path] | None, typer.Option(help="asvd: sounds not to explain; may be given again.")
+    ] = None,
+    tau: Annotated[float | None, typer.Option(help="asvd: weight of --against, 0..1.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the start.")] = 0,
+    live: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Record from the microphone instead.")
+    ] = None,
+    input_: Annotated[
+        str | None, typer.Option("--input", "-i", help="Device: index or part of its name.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Learn a sound from recordings of it, or from the microphone, into a model file."""
+    files = sources or []
+    if bool(files) == (live is not None):
+        raise ValueError(
+            f"give recordings or --live SECONDS, one of both ({len(files)} recordings)"
+        )
+    if live is not None and not 0 < live <= 3600:
+        raise ValueError(f"--live {live:g} is outside 0..3600 seconds")
+    target, called = target_for(output, name)
+    refuse_inputs(target, files)
+    material: list[Any] = list(files)
+    if live is not None:
+        material = [recorded(live, input_, None)]
+        refuse_silence(material[0][0])
+    else:
+        load_kernels()
+    from rtsep.artefacts.library import save
+    from rtsep.learn import learn_basis
+
+    skipped: list[str] = []
+    with progress_bar() as progress:
+        basis = learn_basis(
+            material, name=called, source=source, role=role.value, method=method.value, rank=rank,
+            rate=rate, against=against or (), tau=tau, divergence=divergence.value,
+            sparsity=sparsity, seed=seed, command=own_command(), progress=progress,
+            skip=skipped.append,
+        )  # fmt: skip
+    for words in skipped:
+        say(words)
+    save(target, basis)
+    tell(basis, target, json_)

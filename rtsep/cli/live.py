@@ -1,0 +1,160 @@
+"""`rtsep live`: from the microphone to the speaker, or from a recording to a file."""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rtsep.cli.options import (
+    Json,
+    Keep,
+    Latency,
+    MaxAttenuation,
+    Models,
+    NoiseFloor,
+    Settings,
+    Strength,
+    given,
+    make_engine,
+    parsed,
+    say,
+)
+
+if TYPE_CHECKING:
+    from rtsep.engine.engine import Engine
+
+GLANCE = 0.1  # seconds between two looks at the meters
+HINT = "without one, try: rtsep live --input-file NOISY.wav --output-file CLEAN.wav"
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[threading.Event]:
+    """Set by Ctrl-C and by SIGTERM, the normal ends of a live stream."""
+    stop = threading.Event()
+    names = (signal.SIGINT, signal.SIGTERM)
+    before = {name: signal.signal(name, lambda *_: stop.set()) for name in names}
+    try:
+        yield stop
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def through_files(
+    source: Path, target: Path | None, arguments: dict[str, Any], how: dict[str, Any]
+) -> tuple["Engine", dict[str, Any]]:
+    """A recording as the microphone, a file as the speaker, in real time."""
+    from rtsep.cli.panel import shown
+    from rtsep.ports import live as embedded
+    from rtsep.ports import recordings
+
+    recording = recordings.examine(source)
+    engine = make_engine(rate=recording.rate, channels=recording.channels, **arguments)
+    say(f"no sound card in use: {source} is the microphone, {target or 'nothing'} the speaker")
+    with ended_by_signals() as stop, shown(engine) as tell:
+        played = embedded.play(
+            recording, target, engine, block=how["block"] or 480, seconds=how["seconds"],
+            tell=tell, stop=stop,
+        )  # fmt: skip
+    return engine, asdict(played) | {"input": str(source), "output": target and str(target)}
+
+
+def through_soundcard(
+    devices: dict[str, Any], arguments: dict[str, Any], how: dict[str, Any]
+) -> tuple["Engine", dict[str, Any]]:
+    """From the input device to the output device until it is ended."""
+    from rtsep.cli.panel import shown
+    from rtsep.ports.portaudio import find_route
+    from rtsep.ports.soundcard import SoundcardStream
+
+    route = find_route(**devices)
+    engine = make_engine(rate=route.rate, channels=route.channels, **arguments)
+    stream = SoundcardStream(
+        engine, route, block=how["block"], latency=how["device_latency"], force=how["force"]
+    )
+    with ended_by_signals() as stop, engine.seal(), stream, shown(engine) as tell:
+        say(f"from {route}")
+        begin = time.monotonic()
+        end = begin + how["seconds"] if how["seconds"] is not None else float("inf")
+        while not stop.is_set() and (left := end - time.monotonic()) > 0:
+            stop.wait(min(GLANCE, left))
+            stream.check()
+            tell(time.monotonic() - begin, how["seconds"])
+        latency = stream.device_latency
+    report = {"input": route.source.name, "output": route.sink.name, "device_latency": latency}
+    return engine, report | {"seconds": time.monotonic() - begin}
+
+
+def finish(engine: "Engine", report: dict[str, Any], as_json: bool) -> None:
+    """The last reading of the meters."""
+    from rtsep.cli.panel import plain, timing
+
+    meters = engine.meters()
+    if as_json:
+        told = report | {"rate": engine.rate, "channels": engine.channels, "note": engine.note}
+        print(json.dumps(told | {"sources": engine.sources, "meters": asdict(meters)}))
+        return
+    print(f"{report['seconds']:.1f} s  {plain(meters)}")
+    print(timing(meters))
+
+
+def live(
+    model: Models = None,
+    keep: Keep = None,
+    strength: Strength = None,
+    max_attenuation: MaxAttenuation = None,
+    noise_floor: NoiseFloor = None,
+    latency: Annotated[Latency, typer.Option(help="Shorter is sooner.")] = Latency.low,
+    setting: Settings = None,
+    input_: Annotated[
+        str | None, typer.Option("--input", "-i", help="Device: index or part of its name.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="Device: index or part of its name.")
+    ] = None,
+    host_api: Annotated[str | None, typer.Option(help="As in --host-api jack.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="End by itself after so long.")] = None,
+    blocksize: Annotated[
+        int, typer.Option(min=0, help="Samples a block; 0 leaves it to the device.")
+    ] = 0,
+    rate: Annotated[int | None, typer.Option(help="Hz; the device's own otherwise.")] = None,
+    channels: Annotated[int | None, typer.Option(help="At most what both devices have.")] = None,
+    device_latency: Annotated[
+        float | None, typer.Option(help="Seconds to ask of the devices; their least otherwise.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Ask sound servers for less than 0.03 s too.")
+    ] = False,
+    input_file: Annotated[
+        Path | None, typer.Option(help="A recording instead of a microphone.")
+    ] = None,
+    output_file: Annotated[Path | None, typer.Option(help="A file instead of a speaker.")] = None,
+    json_: Json = False,
+) -> None:
+    """Keep what is wanted of the sound from the microphone, as it comes in.  Ctrl-C ends it."""
+    if seconds is not None and seconds <= 0:
+        raise ValueError(f"--seconds {seconds:g} is not positive")
+    if output_file is not None and input_file is None:
+        raise ValueError(f"--output-file {output_file} needs an --input-file")
+    values = given(strength=strength, max_attenuation=max_attenuation, noise_floor=noise_floor)
+    arguments = {"models": model, "latency": latency.value, "keep": keep, **values}
+    arguments |= parsed(setting)
+    how = {"block": blocksize, "seconds": seconds, "device_latency": device_latency, "force": force}
+    if input_file is not None:
+        engine, report = through_files(input_file, output_file, arguments, how)
+    else:
+        devices = given(source=input_, sink=output, rate=rate, channels=channels, host_api=host_api)
+        try:
+            engine, report = through_soundcard(devices, arguments, how)
+        except OSError as error:
+            if "no sound card" in str(error):
+                raise OSError(f"{error}; {HINT}") from error
+            raise
+    finish(engine, report, json_)

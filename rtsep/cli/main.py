@@ -1,0 +1,75 @@
+"""The command `rtsep`.  Nothing heavy is imported before a command runs."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from rtsep.cli.denoise import denoise
+from rtsep.cli.devices import devices
+from rtsep.cli.learn import learn
+from rtsep.cli.live import live
+from rtsep.cli.models import models
+
+app = typer.Typer(
+    name="rtsep",
+    help="Separate the sound you know from everything else, live.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (denoise, live, learn, devices):
+    app.command()(command)
+app.add_typer(models)
+
+BAD_INPUT, STOPPED = 2, 130
+
+
+def show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"rtsep {version('rtsep')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Tell the version."),
+    ] = False,
+) -> None:
+    """Separate the sound you know from everything else, live."""
+
+
+def one_line(error: Exception) -> str:
+    """What went wrong, with the file's name first where there is one."""
+    if isinstance(error, OSError) and error.strerror:
+        words = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    else:
+        words = str(error)
+    return " ".join(words.split())
+
+
+def refuse(error: Exception) -> None:
+    """Say what is wrong with what we were given, and leave."""
+    print(f"rtsep: {one_line(error)}", file=sys.stderr)
+    if getattr(error, "must_exit", False):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(BAD_INPUT)
+    sys.exit(BAD_INPUT)
+
+
+def run() -> None:
+    """Entry point: a wrong value, kind, model file or device is one line and exit code 2."""
+    try:
+        app()
+    except BrokenPipeError:
+        os._exit(1)
+    except (ValueError, TypeError, OSError) as error:
+        refuse(error)
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)

@@ -1,0 +1,71 @@
+"""`rtsep models`: what can be told apart."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rtsep.cli.options import Json
+
+if TYPE_CHECKING:
+    from rtsep.artefacts.card import Card
+
+models = typer.Typer(name="models", help="List the models, or show one.")
+
+
+def licences(card: "Card") -> str:
+    return ", ".join(sorted({each["licence"] for each in card.trained_on}))
+
+
+def row(name: str) -> dict[str, Any]:
+    """A model's line; what is wrong with its file instead, where that is so."""
+    from rtsep.artefacts.card import CardError
+    from rtsep.artefacts.library import load
+
+    try:
+        card = load(name).card
+    except CardError as error:
+        return {"name": name, "error": str(error)}
+    keys = ("kind", "source", "role", "rate", "rank")
+    return {"name": name} | {k: getattr(card, k) for k in keys} | {"licence": licences(card)}
+
+
+def line(found: dict[str, Any]) -> str:
+    if "error" in found:
+        return f"{found['name']:12} {found['error']}"
+    return "{name:12} {kind:5} {source:10} {role:7} {rate} Hz  rank {rank}  {licence}".format(
+        **found
+    )
+
+
+@models.callback(invoke_without_command=True)
+def list_models(context: typer.Context, json_: Json = False) -> None:
+    """List the models: name, kind, source, role, rate, rank, licence of the data."""
+    if context.invoked_subcommand:
+        return
+    from rtsep.artefacts.library import names
+
+    rows = [row(name) for name in names()]
+    if json_:
+        print(json.dumps(rows))
+    elif not rows:
+        print("no models: make one with `rtsep learn`")
+    for found in rows if not json_ else []:
+        print(line(found))
+
+
+@models.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Name or path.")],
+    json_: Json = False,
+) -> None:
+    """Show a model's card."""
+    from rtsep.artefacts.library import load
+
+    card = asdict(load(name).card)
+    if json_:
+        print(json.dumps(card))
+        return
+    for key, value in card.items():
+        print(f"{key:14} {value if isinstance(value, str) else json.dumps(value)}")

@@ -1,0 +1,77 @@
+"""Options that several commands share, and the engine they describe."""
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rtsep.engine.engine import Engine
+
+
+class Latency(StrEnum):
+    low = "low"
+    medium = "medium"
+    high = "high"
+
+
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", "-m", help="Model by name or path; may be given again. [speech]"),
+]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(help="Source to keep: speech, noise, or a name; may be given again."),
+]
+Strength = Annotated[float | None, typer.Option(help="0 changes nothing, 1 removes all it can.")]
+MaxAttenuation = Annotated[float | None, typer.Option(help="Never take away more, in dB.")]
+NoiseFloor = Annotated[float | None, typer.Option(help="Level left standing, in dBFS.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Any parameter, as in speech.gain=3; may be given again."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
+
+
+def parsed(settings: list[str] | None) -> dict[str, float | str]:
+    """Words like `speech.gain=3` as values by parameter id."""
+    values: dict[str, float | str] = {}
+    for setting in settings or []:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise ValueError(f"--set {setting!r} is not of the form NAME=VALUE")
+        try:
+            values[name] = float(value)
+        except ValueError:
+            values[name] = value
+    return values
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Those that are not None."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def say(words: str) -> None:
+    """A remark, beside the report."""
+    print(words, file=sys.stderr, flush=True)
+
+
+def load_kernels() -> None:
+    """Import the compiled part; the first time on a machine takes a while and says so."""
+    from rtsep.dsp.kernel import is_compiled
+
+    if not is_compiled():
+        say("compiling for this processor, this once (half a minute)")
+
+
+def make_engine(models: list[str] | None, **arguments: Any) -> "Engine":
+    """An engine with the models, or with the one for speech."""
+    load_kernels()
+    from rtsep.engine.engine import Engine
+
+    engine = Engine(models or ["speech"], **arguments)
+    if engine.note:
+        say(engine.note)
+    return engine
