@@ -86,6 +86,7 @@ class Report:
                                   + [installed(package) for package in self.packages]),
             "commit": commit(),
             "steal": f"{100 * (now_stolen - stolen) / max(1, now_total - total):.1f} %",
+            "load average": " ".join(f"{load:.1f}" for load in os.getloadavg()[:2]),
             "command": shlex.join(["python", *sys.argv]),
         }  # fmt: skip
 
