@@ -1,0 +1,389 @@
+"""The command line as a user meets it: each command in a process of its own."""
+
+import io
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from unittest import mock
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from models import babble, model, noise
+from rtsep.artefacts.library import save
+from rtsep.cli.main import run
+
+RTSEP = [sys.executable, "-m", "rtsep.cli"]
+HEAVY = {"numba", "llvmlite", "numpy", "scipy", "soundfile", "sounddevice", "rich", "onnxruntime"}
+
+pytestmark = pytest.mark.usefixtures("warm")
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def rtsep(*words, code=0):
+    """Run a command in this process, which has all that is heavy loaded already."""
+    out, errors = io.StringIO(), io.StringIO()
+    with (
+        redirect_stdout(out),
+        redirect_stderr(errors),
+        mock.patch.object(sys, "argv", ["rtsep", *map(str, words)]),
+        pytest.raises(SystemExit) as left,
+    ):
+        run()
+    done = Done(left.value.code or 0, out.getvalue(), errors.getvalue())
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def process(*words, env=None):
+    """Run a command as a user's shell does."""
+    return subprocess.run(
+        [*RTSEP, *map(str, words)], capture_output=True, text=True, timeout=120,
+        env=os.environ | (env or {}),
+    )  # fmt: skip
+
+
+def one_line(done):
+    """The one line that bad input gets."""
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("rtsep: ")
+    return lines[0].removeprefix("rtsep: ")
+
+
+def refused(*words):
+    return one_line(rtsep(*words, code=2))
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path, monkeypatch):
+    """Neither this machine's models nor its sound server are in play."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    for name in ("XDG_RUNTIME_DIR", "PULSE_SERVER", "PIPEWIRE_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def noisy(tmp_path):
+    sf.write("noisy.wav", babble(40000), 16000, subtype="PCM_16")
+    return "noisy.wav"
+
+
+@pytest.fixture
+def fan(tmp_path):
+    save("fan.npz", model("fan"))
+    return "fan.npz"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["live", "--help"]])
+def test_help_and_version_load_nothing_heavy(words):
+    script = f"import sys; sys.argv[1:] = {words}; sys.argv[0] = 'rtsep'\n"
+    script += "from rtsep.cli.main import run\ntry: run()\nexcept SystemExit: pass\n"
+    script += "print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "rtsep" in done.stdout
+    assert not HEAVY.intersection(done.stderr.split())
+
+
+def test_version_is_that_of_the_package():
+    from importlib.metadata import version
+
+    assert rtsep("--version").stdout == f"rtsep {version('rtsep')}\n"
+
+
+@pytest.mark.parametrize("words", [["denoise"], ["nonsense"], ["live", "--nonsense"]])
+def test_wrong_usage_is_exit_code_2(words):
+    rtsep(*words, code=2)
+
+
+def test_denoise_reports_what_it_wrote(noisy, fan):
+    words = ["denoise", noisy, "out.wav", "--model", fan, "--stems", "stems", "--json"]
+    report = json.loads(rtsep(*words).stdout)
+    assert report["kept"] == ["unknown"]
+    assert report["sources"] == ["fan", "unknown"]
+    assert [each["path"] for each in report["outputs"]] == [
+        os.path.abspath(path) for path in ("out.wav", "stems/fan.wav", "stems/unknown.wav")
+    ]
+    assert {each["length"] for each in report["outputs"]} == {40000}
+    assert "48000 Hz" in report["note"]
+    x = sf.read(noisy)[0]
+    stems = sum(sf.read(f"stems/{name}.wav")[0] for name in report["sources"])
+    assert np.abs(stems - x).max() <= 1e-6
+    assert sf.info("out.wav").subtype == "PCM_16"
+
+
+def test_denoise_tells_in_words_what_it_wrote(noisy, fan):
+    done = rtsep("denoise", noisy, "out.flac", "-m", fan)
+    assert "out.flac: unknown, 2.50 s, FLAC PCM_16" in done.stdout
+    assert "mapped to 16000 Hz" in done.stderr
+
+
+def test_options_reach_the_engine(noisy, fan):
+    rtsep("denoise", noisy, "none.wav", "-m", fan, "--strength", 0)
+    assert np.array_equal(sf.read("none.wav")[0], sf.read(noisy)[0])
+    rtsep("denoise", noisy, "limited.wav", "-m", fan, "--max-attenuation", 6, "--latency", "low")
+    rtsep("denoise", noisy, "full.wav", "-m", fan, "--latency", "low")
+    rtsep("denoise", noisy, "fan.wav", "-m", fan, "--latency", "low", "--keep", "fan")
+    rtsep(
+        "denoise", noisy, "silent.wav", "-m", fan, "--set", "fan.mute=1", "--set", "unknown.mute=1"
+    )
+    levels = {name: np.std(sf.read(f"{name}.wav")[0]) for name in ("limited", "full", "fan")}
+    assert levels["full"] < levels["limited"]
+    assert not np.array_equal(sf.read("fan.wav")[0], sf.read("full.wav")[0])
+    assert np.abs(sf.read("silent.wav")[0][4000:]).max() < 1e-3
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def text(path):
+    path.write_text("This is no sound.\n" * 100)
+
+
+def zero_length(path):
+    sf.write(path, np.zeros(0), 16000)
+
+
+def many_channels(path):
+    sf.write(path, np.zeros((100, 500)), 16000)
+
+
+def rate_of_zero(path):
+    sf.write(path, np.zeros(100), 16000)
+    header = bytearray(path.read_bytes())
+    header[24:28] = struct.pack("<I", 0)
+    path.write_bytes(header)
+
+
+def rate_of_a_megahertz(path):
+    sf.write(path, np.zeros(100), 1000000)
+
+
+def not_a_number(path):
+    x = noise(40000)
+    x[1234] = np.nan
+    sf.write(path, x, 16000, subtype="FLOAT")
+
+
+def folder(path):
+    path.mkdir()
+
+
+def nothing(path):
+    pass
+
+
+BAD_SOUND = {
+    empty: "is empty (0 bytes)",
+    text: "not a sound file",
+    zero_length: "(length 0)",
+    many_channels: "500 channels, outside 1..8",
+    rate_of_zero: "",
+    rate_of_a_megahertz: "1000000 Hz, outside 8000..192000",
+    not_a_number: "nan at sample 1234 (0.077 s), channel 1",
+    folder: "in.wav: Is a directory",
+    nothing: "in.wav: No such file or directory",
+}
+
+
+@pytest.mark.parametrize("make", BAD_SOUND, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("command", ["denoise", "live"])
+def test_bad_sound_is_refused(tmp_path, make, command):
+    make(tmp_path / "in.wav")
+    (tmp_path / "out.wav").write_text("precious")
+    words = ["denoise", "in.wav", "out.wav"]
+    if command == "live":
+        words = ["live", "--input-file", "in.wav", "--output-file", "out.wav"]
+    done = rtsep(*words, "--model", "bypass", code=2)
+    *_, line = done.stderr.splitlines()
+    assert line.startswith("rtsep: ")
+    assert BAD_SOUND[make] in line
+    assert (tmp_path / "out.wav").read_text() == "precious"
+    assert {path.name for path in tmp_path.iterdir()} <= {"in.wav", "out.wav"}
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["noisy.wav", "noisy.wav", "-m", "bypass"], "is the input"),
+        (
+            ["noisy.wav", "nowhere/out.wav", "-m", "bypass"],
+            "nowhere/out.wav: No such file or directory",
+        ),
+        (["noisy.wav", "/proc/out.wav", "-m", "bypass"], "/proc/out.wav: "),
+        (["noisy.wav", "out.nonsense", "-m", "bypass"], "'nonsense'"),
+        (["noisy.wav", "out.wav", "-m", "fam"], "nearest: 'fan'"),
+        (["noisy.wav", "out.wav", "-m", "./none.npz"], "none.npz"),
+        (["noisy.wav", "out.wav", "-m", "noisy.wav"], "noisy.wav"),
+        (["noisy.wav", "out.wav", "-m", "broken.npz"], "broken.npz"),
+        (["noisy.wav", "out.wav", "-m", "fan", "--keep", "fam"], "'fam'"),
+        (["noisy.wav", "out.wav", "-m", "fan", "--strength", "2"], "strength=2.0 is outside 0..1"),
+        (["noisy.wav", "out.wav", "-m", "fan", "--set", "strenght=1"], "nearest: 'strength'"),
+        (["noisy.wav", "out.wav", "-m", "fan", "--set", "strength"], "NAME=VALUE"),
+        (["noisy.wav", "out.wav", "-m", "fan", "--set", "freeze=on"], "freeze"),
+        (["noisy.wav", "out.wav", "-m", "fan", "--stems", "noisy.wav"], "noisy.wav"),
+    ],
+)
+def test_bad_words_are_refused(tmp_path, noisy, fan, words, reason):
+    folder = tmp_path / "share/rtsep/models"
+    folder.mkdir(parents=True)
+    (folder / "fan.npz").write_bytes((tmp_path / "fan.npz").read_bytes())
+    (tmp_path / "broken.npz").write_bytes((tmp_path / "fan.npz").read_bytes()[:5000])
+    before = sorted(path.name for path in tmp_path.iterdir())
+    done = rtsep("denoise", *words, code=2)
+    assert reason in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_models_are_listed_and_shown(fan):
+    os.makedirs("share/rtsep/models")
+    os.rename(fan, "share/rtsep/models/fan.npz")
+    with open("share/rtsep/models/worse.npz", "wb") as file:
+        file.write(b"PK nonsense")
+    rows = {row["name"]: row for row in json.loads(rtsep("models", "--json").stdout)}
+    assert rows["fan"]["role"] == "remove"
+    assert rows["fan"]["rank"] == 6
+    assert "error" in rows["worse"]
+    assert "fan" in rtsep("models").stdout
+    assert json.loads(rtsep("models", "show", "fan", "--json").stdout)["kind"] == "nmf"
+    assert "remove" in rtsep("models", "show", "fan").stdout
+    assert "nearest: 'fan'" in refused("models", "show", "fam")
+
+
+def test_learn_then_denoise(noisy):
+    done = rtsep("learn", noisy, "-o", "hum.npz", "--rank", 4, "--json", "--role", "remove")
+    card = json.loads(done.stdout)
+    assert (card["name"], card["source"], card["rank"], card["rate"]) == ("hum", "hum", 4, 16000)
+    assert card["command"].startswith("rtsep learn noisy.wav")
+    report = json.loads(rtsep("denoise", noisy, "out.wav", "-m", "hum.npz", "--json").stdout)
+    assert report["kept"] == ["unknown"]
+
+
+def test_learn_by_name_is_found_by_name(noisy):
+    rtsep("learn", noisy, "--name", "hum", "--rank", 4, "--method", "asvd")
+    assert json.loads(rtsep("models", "--json").stdout)[0]["name"] == "hum"
+    rtsep("denoise", noisy, "out.wav", "-m", "hum")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["-o", "fan.npz"], "give recordings or --live"),
+        (["noisy.wav", "--live", "3", "-o", "fan.npz"], "give recordings or --live"),
+        (["noisy.wav"], "-o FILE.npz"),
+        (["noisy.wav", "-o", "fan.wav"], "'.wav'"),
+        (["noisy.wav", "-o", "nowhere/fan.npz"], "nowhere"),
+        (["noisy.wav", "-o", "fan.npz", "--rank", "0"], "rank 0"),
+        (["none.wav", "-o", "fan.npz"], "none.wav"),
+        (["--live", "-1", "-o", "fan.npz"], "--live -1"),
+        (["noisy.wav", "--name", "../fan"], "'../fan'"),
+    ],
+)
+def test_bad_words_to_learn_are_refused(tmp_path, noisy, words, reason):
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert reason in refused("learn", *words)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_live_through_files(noisy, fan):
+    files = ["--input-file", noisy, "--output-file", "out.wav"]
+    done = rtsep("live", "-m", fan, *files, "--seconds", 1, "--blocksize", 128, "--json")
+    report = json.loads(done.stdout)
+    assert report["seconds"] == 1
+    assert 1 <= report["wall_seconds"] < 3
+    assert report["meters"]["blocks"] == 125
+    assert set(report["meters"]["source_db"]) == {"fan", "unknown"}
+    assert sf.info("out.wav").frames == 16000
+    assert "no sound card in use" in done.stderr
+
+
+def test_live_tells_its_meters_in_words(noisy):
+    done = rtsep("live", "-m", "bypass", "--input-file", noisy)
+    assert "input" in done.stdout
+    assert "latency 5.0 ms" in done.stdout
+    assert "1.0 s" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_live_well(number):
+    sf.write("long.wav", babble(16000 * 60), 16000)
+    files = ["--input-file", "long.wav", "--output-file", "out.wav"]
+    words = [*RTSEP, "live", "-m", "bypass", *files, "--json"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while " s  input" not in process.stderr.readline():
+        pass
+    process.send_signal(number)
+    told, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, errors
+    report = json.loads(told)
+    assert report["ended_early"]
+    assert sf.info("out.wav").frames == round(report["seconds"] * 16000)
+
+
+def test_ctrl_c_ends_denoise_without_a_trace(tmp_path):
+    sf.write("long.wav", babble(48000 * 120), 48000)
+    save("fan.npz", model("fan"))
+    words = [*RTSEP, "denoise", "long.wav", "out.wav", "-m", "fan.npz"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not list(tmp_path.glob(".out.wav*")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert {path.name for path in tmp_path.iterdir()} == {"long.wav", "fan.npz"}
+
+
+NO_DEVICE = """
+class default:
+    hostapi = -1
+query_devices = query_hostapis = lambda: []
+"""
+
+
+def test_without_a_sound_card_live_says_what_to_do(tmp_path):
+    (tmp_path / "sounddevice.py").write_text(NO_DEVICE)
+    without = {"PYTHONPATH": str(tmp_path)}
+    line = one_line(process("live", "-m", "bypass", env=without))
+    assert "no sound card" in line
+    assert "--input-file" in line
+    assert "no sound card" in one_line(process("devices", env=without))
+    assert process("devices", "--json", env=without).stdout == "[]\n"
+    learning = process("learn", "--live", 1, "-o", "fan.npz", env=without)
+    assert "no sound card" in one_line(learning)
+
+
+def test_without_portaudio_one_line_names_the_package(tmp_path):
+    """A sounddevice that finds no library, as on a bare Debian."""
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')\n")
+    for words in (["devices"], ["live", "-m", "bypass"]):
+        line = one_line(process(*words, env={"PYTHONPATH": str(tmp_path)}))
+        assert "apt install libportaudio2" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--seconds", "0"], "--seconds 0"),
+        (["--output-file", "out.wav"], "needs an --input-file"),
+    ],
+)
+def test_bad_words_to_live_are_refused(words, reason):
+    assert reason in refused("live", *words)
