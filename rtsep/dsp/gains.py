@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rtsep.dsp.kernel import kernel
 
 XI_LEAST = np.float32(10**-2.5)
+XI_MOST = np.float32(1e6)
 GAMMA_MOST = np.float32(1000)
 XI_PRESENT = 10**1.5  # the a-priori ratio that presence is judged by: 15 dB
 STUCK = np.float32(0.99)  # a presence held higher than this for long means a noise that rose
@@ -70,7 +71,7 @@ def decide(power, variance, past, gain, alpha, bins):
         noise = variance[f] + QUIETEST
         gamma = min(power[f] / noise, GAMMA_MOST)
         xi = alpha * past[f] / noise + (1 - alpha) * max(gamma - 1, np.float32(0))
-        xi = max(xi, XI_LEAST)
+        xi = min(max(xi, XI_LEAST), XI_MOST)
         wiener = xi / (1 + xi)
         nu = max(wiener * gamma, np.float32(1e-6))
         lift = look_up(LIFT, nu, np.float32(1 / NU_STEP))

@@ -236,8 +236,8 @@ class Engine:
         """The next samples of every source by its raw mask: float32 (sources, channels, n).
 
         Their sum is the input, `latency` samples later.  Call it from the first block on: sources
-        fade in over one window where `process` was called before.  A swap that is still fading
-        ends at once.
+        fade in over one window where `process` was called before, and after a swap, whose fade
+        then ends at once.
         """
         planes = self._planes(block)
         self._end_fade()

@@ -128,7 +128,10 @@ def synthesise(state):
 
 @kernel
 def split(state, slot):
-    """Every source by its raw mask, as samples of its own."""
+    """Every source by its raw mask, as samples of its own; after a swap they fade in anew."""
+    if state.stem_slot != state.active:
+        state.stem_slot = state.active
+        state.stem_tail[:] = 0
     for c in range(state.channels):
         lane = slot.lane[c if state.lanes > 1 else 0]
         for s in range(slot.sources):

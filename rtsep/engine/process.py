@@ -27,7 +27,7 @@ from rtsep.engine.state import (
 )
 from rtsep.separators.slot import SOURCES
 
-LOUDEST = np.float32(1e6)  # beyond this a sample is as broken as a NaN
+LOUDEST = np.float32(1e3)  # 60 dB over full scale; beyond it a sample is as broken as a NaN
 SAMPLES, STATE_POINTER = types.CPointer(types.float32), types.CPointer(STATE_TYPE)
 
 

@@ -52,6 +52,7 @@ STATE = record_type(
     ("at", np.int64),
     ("active", np.int64),
     ("fade", np.int64),
+    ("stem_slot", np.int64),
     ("hop_in", np.float32, (CHANNELS, HOP)),
     ("hop_out", np.float32, (CHANNELS, HOP)),
     ("dry", np.float32, (CHANNELS, DRY)),

@@ -34,6 +34,7 @@ def fit(slot, lane):
     still = slot.frozen != 0 or slot.rank == slot.known or is_silent(slot, lane)
     prior = (1 - slot.rho) * slot.pseudo_count * lane.peak
     for k in range(slot.rank):
+        lane.h[k] = max(lane.h[k], floor)
         lane.previous[k] = lane.h[k]
     for turn in range(slot.alternations):
         solve(

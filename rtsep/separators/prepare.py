@@ -26,10 +26,11 @@ class Options:
     sparsity, unknown_sparsity : L1 penalty on activations.  smoothness : causal penalty.
     exponent : of the magnitudes in the masks, 2 is Wiener.
     decision : memory of the decision-directed gain, alpha per 16/3 ms; 0 is plain Wiener masks.
-    slow_share : of the removed sources' variance, how much is averaged over `slow` s instead of
-    `fast` s.  steps, alternations : work per hop, alternations 0 means 2 in latency mode low and
-    4 in the others.  pseudo_count : how firmly the unknown basis stays when there is nothing to
-    learn.  seed : of its random start.
+    fast : s, memory of the removed sources' variance as the model explains it.
+    slow_share : how much of that variance comes from the slow track instead.
+    steps, alternations : work per hop; alternations 0 means 4, or 2 in latency mode low with
+    more than 48 components.  pseudo_count : how firmly the unknown basis stays when there is
+    nothing to learn.  seed : of its random start.
     """
 
     unknown_rank: int = 16
@@ -40,7 +41,6 @@ class Options:
     exponent: float = 2.0
     decision: float = 0.98
     fast: float = 0.05
-    slow: float = 1.0
     slow_share: float = 0.5
     steps: int = 5
     alternations: int = 0
@@ -50,10 +50,15 @@ class Options:
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
+            if not isinstance(value, (int, float)) or isinstance(value, bool):
+                raise ValueError(f"option {name}={value!r:.40} is not a number")
+            if name in WHOLE and value != int(value):
+                raise ValueError(f"option {name}={value} is not a whole number")
             if not low <= value <= high:
                 raise ValueError(f"option {name}={value} is outside {low}..{high}")
 
 
+WHOLE = ("unknown_rank", "steps", "alternations", "seed")
 LIMITS: dict[str, tuple[float, float]] = {
     "unknown_rank": (1, UNKNOWN),
     "forgetting": (0.01, 60),
@@ -63,7 +68,6 @@ LIMITS: dict[str, tuple[float, float]] = {
     "exponent": (0.25, 8),
     "decision": (0, 0.9999),
     "fast": (0, 10),
-    "slow": (0, 60),
     "slow_share": (0, 1),
     "steps": (1, 100),
     "alternations": (0, 20),
@@ -135,13 +139,13 @@ def decay(step: float, seconds: float) -> float:
 def _prepare_work(slot: Any, spec: StreamSpec, options: Options, known: int, rank: int) -> None:
     slot["known"], slot["rank"] = known, rank
     slot["steps"] = options.steps
-    slot["alternations"] = options.alternations or (2 if spec.mode == "low" else 4)
+    slot["alternations"] = options.alternations or (2 if spec.mode == "low" and rank > 48 else 4)
     slot["exponent"], slot["smoothness"] = options.exponent, options.smoothness
     slot["rho"] = decay(spec.hop / spec.rate, options.forgetting)
     slot["pseudo_count"] = options.pseudo_count
     hop = spec.hop / spec.rate
     slot["decision"] = options.decision ** (hop / (0.016 / 3))
-    slot["fast"], slot["slow"] = decay(hop, options.fast), decay(hop, options.slow)
+    slot["fast"] = decay(hop, options.fast)
     slot["slow_share"] = options.slow_share
     slot["track"], slot["presence"] = 0.8 ** (hop / 0.016), 0.9 ** (hop / 0.016)
     slot["settling"] = max(1, round(0.1 / hop))
@@ -173,7 +177,7 @@ def prepare_slot(
         raise ValueError(f"{lanes} masks exceed {CHANNELS}")
     _prepare_counts(slot, spec, lanes, len(names), active)
     slot["kept"][: len(names)] = [name in keep for name in names]
-    slot["tracks"] = unknown and "unknown" not in keep
+    slot["blind"] = unknown and "unknown" not in keep
     slot["separate"] = SEPARATORS[kind].separate.address
     if kind != "bypass":
         _prepare_bases(slot, bases, spec, active, lanes, unknown, kind, options)

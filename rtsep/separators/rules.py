@@ -1,10 +1,10 @@
 """From parts to masks: the last step of every separator that models sources.
 
-Wiener: m_s is the share of part_s ^ exponent.  Decision-directed: the sources to be removed give
-a variance L, part fast and part slow; the gain G of what is kept follows from it, and G and 1 - G
-are shared out among the kept and the removed in Wiener's proportion.
-Where the unknown is to be removed, nothing has described it, and the slow part of L is tracked by
-presence instead of averaged from the model.
+Wiener: m_s is the share of part_s ^ exponent.  Decision-directed: what is to be removed has a
+variance L, blended of what the model explains of each frame and of a slow track of the frames
+that hold nothing else; the gain G of what is kept follows from it, and G and 1 - G are shared out
+among the kept and the removed in Wiener's proportion.  The track begins at what the model says;
+where the unknown is to be removed nothing has described it, and it begins at what is heard first.
 """
 
 import numpy as np
@@ -54,10 +54,8 @@ def settle_variance(slot, lane):
     lane.frames += 1
     start = np.float32(lane.frames - 1) / np.float32(lane.frames)  # an average to begin with
     follow(lane.y, lane.fast, min(slot.fast, start), active)
-    if slot.tracks == 0:
-        follow(lane.y, lane.slow, min(slot.slow, start), active)
-    elif lane.frames <= slot.settling:
-        follow(lane.u, lane.slow, start, active)
+    if lane.frames <= slot.settling:
+        follow(lane.u if slot.blind != 0 else lane.y, lane.slow, start, active)
     else:
         track_noise(lane.u, lane.slow, lane.presence, slot.track, slot.presence, active)
     for f in range(active):

@@ -1,0 +1,169 @@
+"""How good it sounds: rtsep's separators beside other denoisers on the same mixtures.
+
+    .venv/bin/python tools/measure_quality.py --data FOLDER [--split test] [--dnsmos] [--json]
+
+rtsep learns each noise from ten seconds before the mixture begins ("nmf", "asvd"), or is given a
+speech basis and no noise at all ("speech").  noisereduce gets the same ten seconds; logMMSE takes
+its noise from the enrolment's last second; RNNoise knows noises in general.  The others come with
+`pip install -c requirements.lock -e '.[metrics,compare]'`.  SI-SDR at 48 kHz, PESQ-wb and ESTOI
+at 16 kHz, DNSMOS P.835 overall.  Settings are chosen on `--split train` only.
+"""
+
+import argparse
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+from circumstances import arguments, measured
+from numpy.typing import NDArray
+from quality_set import RATE, SNRS, Mixture, mixtures
+
+import rtsep
+from rtsep.learn import learn_basis
+from rtsep.metrics.separation import si_sdr
+from rtsep.metrics.speech import dnsmos, estoi, pesq
+
+Samples = NDArray[np.float32]
+COMPARED = ("rtsep", "numpy", "numba", "noisereduce", "logmmse", "pyrnnoise", "pesq", "pystoi")
+Method = Callable[[Mixture], Samples]
+
+
+def streamed(model: Any, mixture: Samples, latency: str, **settings: Any) -> Samples:
+    """Through an engine, its delay taken off."""
+    engine = rtsep.Engine(model, rate=RATE, latency=latency, **settings)
+    flush = np.zeros(engine.latency, np.float32)
+    return engine.process(np.concatenate([mixture, flush]))[engine.latency :]
+
+
+def enrolled(
+    test: Mixture, latency: str, method: str, rank: int, options: dict[str, Any] | None = None
+) -> Samples:
+    """The noise known, the speech unknown."""
+    basis = learn_basis([(test.enrolment, RATE)], name="noise", method=method, rank=rank)
+    return streamed(basis, test.mixture, latency, options=options)
+
+
+def unenrolled(test: Mixture, latency: str, options: dict[str, Any] | None = None) -> Samples:
+    """The speech known, the noise unknown."""
+    return streamed("speech", test.mixture, latency, options=options)
+
+
+def noisereduced(test: Mixture) -> Samples:
+    """noisereduce, stationary, with the enrolment as its noise."""
+    import noisereduce
+
+    cleaned = noisereduce.reduce_noise(
+        y=test.mixture, sr=RATE, y_noise=test.enrolment, stationary=True
+    )
+    return np.asarray(cleaned, np.float32)
+
+
+def log_mmse(test: Mixture) -> Samples:
+    """LogMMSE, led in by the last second of the enrolment."""
+    import logmmse
+
+    led = np.concatenate([test.enrolment[-RATE:], test.mixture])
+    cleaned = np.asarray(logmmse.logmmse(led, RATE, initial_noise=6), np.float32)[RATE:]
+    return np.pad(cleaned, (0, max(0, len(test.mixture) - len(cleaned))))[: len(test.mixture)]
+
+
+def rnnoise(test: Mixture) -> Samples:
+    """RNNoise, its delay of 960 samples taken off."""
+    from pyrnnoise import RNNoise
+
+    whole = np.pad(test.mixture, (0, 1920))
+    pieces = [
+        frame for _, frame in RNNoise(RATE).denoise_chunk((whole[None] * 32767).astype("<i2"))
+    ]
+    cleaned = np.concatenate([np.atleast_2d(piece)[0] for piece in pieces])
+    return (cleaned[960:] / 32767).astype(np.float32)[: len(test.mixture)]
+
+
+def methods(latencies: Sequence[str]) -> dict[str, Method]:
+    """Every method by the name it has in the table."""
+    table: dict[str, Method] = {
+        "noisy": lambda test: test.mixture,
+        "noisereduce": noisereduced,
+        "logMMSE": log_mmse,
+        "RNNoise": rnnoise,
+    }
+    for latency in latencies:
+        table[f"nmf {latency}"] = partial(enrolled, latency=latency, method="nmf", rank=3)
+        table[f"asvd {latency}"] = partial(enrolled, latency=latency, method="asvd", rank=1)
+        table[f"speech {latency}"] = partial(unenrolled, latency=latency)
+    return table
+
+
+def ablation(latency: str) -> dict[str, Method]:
+    """The enrolled noise with one thing changed at a time."""
+    base: Method = partial(enrolled, latency=latency, method="nmf", rank=3)
+    changes: dict[str, dict[str, Any]] = {
+        "plain Wiener masks": {"decision": 0.0},
+        "no slow variance": {"slow_share": 0.0},
+        "slow variance only": {"slow_share": 1.0},
+        "unknown rank 8": {"unknown_rank": 8},
+        "unknown rank 24": {"unknown_rank": 24},
+        "sparse unknown 0.1": {"unknown_sparsity": 0.1},
+        "forgetting 0.5 s": {"forgetting": 0.5},
+        "one alternation": {"alternations": 1},
+    }
+    table = {"as shipped": base}
+    table |= {
+        name: partial(enrolled, latency=latency, method="nmf", rank=3, options=options)
+        for name, options in changes.items()
+    }
+    for rank in (1, 2, 4, 8, 16, 32):
+        table[f"rank {rank}"] = partial(enrolled, latency=latency, method="nmf", rank=rank)
+    return table
+
+
+def figures(estimate: Samples, speech: Samples, with_dnsmos: bool) -> list[float]:
+    """SI-SDR, PESQ, ESTOI and perhaps DNSMOS of one estimate."""
+    heard, clean = (soxr.resample(x, RATE, 16000) for x in (estimate, speech))
+    values = [si_sdr(speech, estimate), pesq(clean, heard, 16000), estoi(clean, heard, 16000)]
+    return values + ([dnsmos(heard, 16000).overall] if with_dnsmos else [])
+
+
+def rows(
+    scores: dict[str, list[list[float]]], names: list[str], chosen: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Mean figures of every method over the mixtures chosen."""
+    means = {name: np.mean([values[i] for i in chosen], axis=0) for name, values in scores.items()}
+    return [
+        {"method": name, **dict(zip(names, mean.tolist(), strict=True))}
+        for name, mean in means.items()
+    ]
+
+
+def main() -> None:
+    parser: argparse.ArgumentParser = arguments(__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--split", choices=("train", "test"), default="test")
+    parser.add_argument("--limit", type=int, default=1000, help="noise recordings at most")
+    parser.add_argument("--latency", nargs="+", default=["low", "medium", "high"])
+    parser.add_argument("--dnsmos", action="store_true")
+    parser.add_argument("--ablation", action="store_true", help="settings instead of methods")
+    given = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    table = ablation(given.latency[0]) if given.ablation else methods(given.latency)
+    names = ["SI-SDR", "PESQ", "ESTOI", "DNSMOS"][: 4 if given.dnsmos else 3]
+    scores: dict[str, list[list[float]]] = {name: [] for name in table}
+    snrs = []
+    with measured(given.json, COMPARED) as report:
+        for test in mixtures(given.data, given.split, given.limit):
+            snrs.append(test.snr)
+            for name, method in table.items():
+                scores[name].append(figures(method(test), test.speech, given.dnsmos))
+        title = f"{len(snrs)} mixtures of {given.split}"
+        report.table(f"{title}, mean over all", rows(scores, names, range(len(snrs))))
+        for snr in SNRS:
+            chosen = [i for i, value in enumerate(snrs) if value == snr]
+            report.table(f"{title}, at {snr} dB", rows(scores, names, chosen))
+
+
+if __name__ == "__main__":
+    main()
