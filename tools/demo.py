@@ -1,14 +1,18 @@
 """The main job from end to end: learn a noise from ten seconds of it, then take it away, live.
 
-`tools/try` runs this. The microphone is a recording of a reader in a real noise, the speaker is a
-file; the engine between them is the one that serves a sound card, at the pace of a sound card.
-Everything it writes lands in demo/.
+`tools/try` runs this in the checkout's root. The microphone is a recording of a reader in a real
+noise, the speaker is a file; the engine between them is the one that serves a sound card, at the
+pace of a sound card. Everything it writes lands in demo/.
 """
 
 import json
+import os
+import platform
 import subprocess
 import sys
 from contextlib import suppress
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +20,14 @@ import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
+from spectrogram import draw
 
 Samples = NDArray[np.float32]
 
 RATE = 48000  # Hz
 SNR = 5.0  # dB, over the frames in which the reader speaks
 ENROLMENT = 10.0  # seconds of noise alone before the first word
-DEMO = Path(__file__).parents[1] / "demo"
+DEMO = Path("demo")
 RTSEP = Path(sys.executable).with_name("rtsep")
 CREDITS = """speech: Jane Austen, "Sense and Sensibility", read for LibriVox (public domain)
 noise:  an Amazon rainforest, from the package ambience 1.1.0 (recordist not named)"""
@@ -56,8 +61,7 @@ def record(folder: Path) -> tuple[Samples, Samples]:
 
 def rtsep(*words: str | Path, report: bool = False) -> dict[str, Any]:
     """Run one command as a user would, shown first; its report where it gives one."""
-    shown = " ".join(str(word).replace(f"{DEMO.parent}/", "") for word in words)
-    print(f"\n$ rtsep {shown}", flush=True)
+    print("\n$ rtsep", *words, flush=True)
     command = [RTSEP, *words, *(["--json"] if report else [])]
     done = subprocess.run(command, stdout=subprocess.PIPE if report else None)
     if done.returncode:
@@ -67,11 +71,10 @@ def rtsep(*words: str | Path, report: bool = False) -> dict[str, Any]:
 
 def scores(reference: Samples, estimate: Samples) -> dict[str, float]:
     """Quality figures; PESQ and ESTOI where their packages are installed."""
-    from rtsep.metrics.separation import si_sdr
-    from rtsep.metrics.speech import estoi, pesq
+    from rtsep import metrics
 
-    figures = {"SI-SDR dB": si_sdr(reference, estimate)}
-    for name, metric in (("ESTOI", estoi), ("PESQ", pesq)):
+    figures = {"SI-SDR dB": metrics.si_sdr(reference, estimate)}
+    for name, metric in (("ESTOI", metrics.estoi), ("PESQ", metrics.pesq)):
         with suppress(ImportError):
             figures[name] = metric(reference, estimate, RATE)
     return figures
@@ -91,38 +94,17 @@ def tell_timing(report: dict[str, Any]) -> None:
     print(
         f"\nlatency {meters['latency_ms']:.1f} ms, load {100 * meters['load']:.1f} % of a core, "
         f"hop p50 {meters['hop_p50_us']:.0f} us p99 {meters['hop_p99_us']:.0f} us, "
-        f"late blocks {meters['late_blocks']} of {meters['blocks']}"
+        f"late blocks {meters['late_blocks']} of {meters['blocks']}\n"
+        f"({date.today()}, {os.cpu_count()} cores {platform.machine()}, "
+        f"Python {platform.python_version()}, numba {version('numba')})"
     )
-
-
-def draw(path: Path, **rows: Samples) -> None:
-    """Spectrograms of named signals below one another, in one scale of dB."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    plt.style.use("dark_background")
-    figure, axes = plt.subplots(len(rows), 1, figsize=(12, 3.2 * len(rows)), sharex=True)
-    for axis, (name, samples) in zip(axes, rows.items(), strict=True):
-        # A noise below hearing, for the logarithm of silence.
-        faint = 1e-7 * np.random.default_rng(0).standard_normal(len(samples))
-        *_, image = axis.specgram(
-            samples + faint, NFFT=1024, noverlap=512, Fs=RATE, cmap="magma", vmin=-130, vmax=-50
-        )
-        axis.set_title(name, loc="left")
-        axis.set(ylim=(0, 8000), ylabel="kHz")
-        axis.set_yticks(range(0, 8001, 2000), labels=range(0, 9, 2))
-    axes[-1].set_xlabel("seconds")
-    figure.colorbar(image, ax=axes, label="dB", pad=0.01)
-    figure.savefig(path, dpi=110, bbox_inches="tight")
 
 
 def main(mic: Path | None = None, alone: Path | None = None) -> None:
     DEMO.mkdir(exist_ok=True)
-    noise, model, microphone, speaker = (
-        DEMO / name for name in ("noise.wav", "noise.npz", "microphone.wav", "speaker.wav")
-    )
+    noise, model = DEMO / "noise.wav", DEMO / "noise.npz"
+    microphone, speaker = DEMO / "microphone.wav", DEMO / "speaker.wav"
+    picture = DEMO / "spectrogram.png"
     if mic and alone:
         noisy, clean, learned = load(mic), None, load(alone)
     else:
@@ -141,9 +123,10 @@ def main(mic: Path | None = None, alone: Path | None = None) -> None:
     if clean is not None:
         tell_scores(clean, noisy, heard)
     tell_timing(report)
-    draw(DEMO / "spectrogram.png", before=noisy, after=heard)
-    print(f"\nlisten to   {microphone}\nand then to {speaker}\nlook at     {DEMO}/spectrogram.png")
-    print(f"\nWith a microphone of your own:  {RTSEP} live --model {model}")
+    before = "before" if mic else "before: ten seconds of noise to learn from, then a reader in it"
+    draw(picture, RATE, {before: noisy, "after": heard})
+    print(f"\nlisten to   {microphone}\nand then to {speaker}\nlook at     {picture}")
+    print(f"\nWith a microphone of your own:  .venv/bin/rtsep live --model {model}")
 
 
 if __name__ == "__main__":
