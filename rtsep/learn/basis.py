@@ -19,7 +19,7 @@ from rtsep.dsp.stream import MODES, StreamSpec, stream_spec
 from rtsep.learn.asvd import adversarial_basis
 from rtsep.learn.corpus import Recording, Source, recordings
 from rtsep.learn.frames import Array, magnitudes
-from rtsep.learn.nmf import DIVERGENCES, STARTS, factorise, objective
+from rtsep.learn.nmf import DIVERGENCES, STARTS, factorise, objective, one_component
 from rtsep.learn.reading import Progress, Report, Specs, read_excerpt, read_moments
 from rtsep.learn.threads import one_thread
 
@@ -171,14 +171,6 @@ def _learn_asvd(
 
 
 METHODS: dict[str, Callable[..., Learned]] = {"nmf": _learn_nmf, "asvd": _learn_asvd}
-
-
-def one_component(V: Array, divergence: str) -> float:
-    """The divergence of the best model of one component, the ruler for a basis."""
-    W = V.mean(axis=1, keepdims=True) + np.float32(1e-10)
-    W = W / W.sum()
-    passes = 0 if divergence == "kl" else 20  # for KL that is the minimum
-    return factorise(V, W, divergence=divergence, passes=passes).history[-1]
 
 
 def _spectra(X: Array, specs: Specs, mode: str, bandwidth: float, recipe: Recipe) -> Array:
