@@ -3,6 +3,7 @@
 The only importer of sounddevice, and only once a device is wanted.
 """
 
+import atexit
 import ctypes
 import os
 from contextlib import suppress
@@ -16,6 +17,8 @@ from rtsep.ports import devices as choice
 from rtsep.ports.devices import INPUT, OUTPUT, Device
 
 PLUGIN_LATENCY = 0.03  # seconds; below, PulseAudio underruns and may lose the stream's thread
+
+JACK_NO_START = 1  # JackNoStartServer of jack/types.h
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,36 @@ def sounddevice() -> Any:
         raise OSError("PortAudio is missing: apt install libportaudio2") from error
     except Exception as error:  # its own error class cannot be named before the import
         raise OSError(f"PortAudio does not start: {error}") from error
+    atexit.register(_leave_jack, module)
     return module
+
+
+def abandon(sd: Any) -> None:
+    """Let PortAudio be when the process ends: to end it would wait for a dead server for ever.
+
+    sounddevice does that at exit; told that there is nothing to end, it does not.
+    """
+    sd._initialized = 0
+
+
+def _leave_jack(sd: Any) -> None:
+    """PortAudio aborts the process where the JACK server it knew is gone by now."""
+    known = any(api["name"].startswith("JACK") for api in sd.query_hostapis())
+    if known and not _jack_answers():
+        abandon(sd)
+
+
+def _jack_answers() -> bool:
+    """Whether a JACK server takes another client."""
+    try:
+        jack = ctypes.CDLL("libjack.so.0")  # PortAudio has it loaded
+    except OSError:
+        return True  # another system's JACK, not known to abort
+    jack.jack_client_open.restype = ctypes.c_void_p
+    client = jack.jack_client_open(b"rtsep-leaving", JACK_NO_START, ctypes.byref(ctypes.c_int()))
+    if client:
+        jack.jack_client_close(ctypes.c_void_p(client))
+    return bool(client)
 
 
 def devices() -> list[Device]:
