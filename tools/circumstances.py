@@ -68,6 +68,7 @@ class Report:
     packages: tuple[str, ...] = PACKAGES
     tables: dict[str, list[Row]] = field(default_factory=dict)
     begin: tuple[int, int] = field(default_factory=host_time)
+    commit: str = field(default_factory=commit)
 
     def table(self, title: str, rows: list[Row]) -> None:
         self.tables[title] = rows
@@ -84,7 +85,7 @@ class Report:
             "date": time.strftime("%Y-%m-%d"),
             "versions": ", ".join([f"Python {platform.python_version()}"]
                                   + [installed(package) for package in self.packages]),
-            "commit": commit(),
+            "commit": " to ".join(dict.fromkeys([self.commit, commit()])),  # it may move meanwhile
             "steal": f"{100 * (now_stolen - stolen) / max(1, now_total - total):.1f} %",
             "load average": " ".join(f"{load:.1f}" for load in os.getloadavg()[:2]),
             "command": shlex.join(["python", *sys.argv]),
