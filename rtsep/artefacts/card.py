@@ -15,6 +15,8 @@ MAX_RANK = 512
 MAX_WINDOW = 4096
 MAX_JSON = 1 << 18  # bytes
 
+RESERVED = ("unknown", "all")  # sources that separators make themselves
+
 NORMALISATIONS = {"nmf": "columns sum to one", "asvd": "columns are orthonormal"}
 
 _RATIO = number(-1e9, 1e9)
@@ -91,6 +93,8 @@ class Card:
         for name, wanted in FIELDS.items():
             if complaint := wanted.complaint(name, getattr(self, name)):
                 raise CardError(f"{self._label()}: {complaint}")
+        if self.source in RESERVED:
+            self._refuse(f"source {self.source!r} is reserved (wanted: none of {RESERVED})")
         if self.bandwidth > self.rate / 2:
             self._refuse(f"bandwidth {self.bandwidth:g} Hz is over half the rate {self.rate} Hz")
         for mode, (window, hop, synthesis) in self.windows.items():
