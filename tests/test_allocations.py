@@ -1,0 +1,67 @@
+"""The device's callback asks nothing of the heap: counted, not assumed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+CALLBACKS = 3000
+BLOCK = 64
+
+PROGRAM = f"""
+import ctypes, sys
+import numpy as np
+import rtsep
+from models import babble, separator
+
+counter = ctypes.CDLL(None)
+counter.drive.restype = ctypes.c_long
+counter.drive.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_ulong] + [ctypes.c_long] * 2 + [
+    ctypes.c_void_p]
+
+def asked(callback, userdata, channels=1, times={CALLBACKS}):
+    x = np.repeat(babble({BLOCK} * times), channels)
+    y = np.empty({BLOCK} * channels, np.float32)
+    return counter.drive(
+        callback, x.ctypes.data, y.ctypes.data, {BLOCK}, channels, times, userdata)
+
+print("greedy", asked(ctypes.cast(counter.greedy, ctypes.c_void_p), None, times=1))
+for kind in ("nmf", "asvd", "bypass"):
+    for channels, linked in ((1, True), (2, False)):
+        engine = rtsep.Engine(separator(kind), channels=channels, linked=linked)
+        print(kind, asked(engine.callback.address, engine.address, channels))
+        engine.set("strength", 0.5)
+        engine.set("release", 0.1)
+        engine.swap(separator("asvd known"))
+        print(kind, "swapping", asked(engine.callback.address, engine.address, channels, 200))
+        assert engine.meters().blocks == {CALLBACKS} + 200
+        assert engine.meters().hops == ({CALLBACKS} + 200) * {BLOCK} // engine.spec.hop
+"""
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory):
+    library = tmp_path_factory.mktemp("counter") / "malloc_counter.so"
+    source = HERE / "malloc_counter.c"
+    subprocess.run(
+        ["gcc", "-O2", "-Wall", "-fno-builtin", "-shared", "-fPIC", source, "-o", library, "-ldl"],
+        check=True,
+    )
+    return library
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="LD_PRELOAD is Linux's")
+def test_thousands_of_callbacks_ask_nothing_of_the_heap(counter, warm):
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env={**os.environ, "LD_PRELOAD": str(counter), "PYTHONPATH": str(HERE)},
+        capture_output=True, text=True, timeout=250,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    greedy, *counts = ran.stdout.splitlines()
+    assert greedy == "greedy 9", "the counter does not count"
+    assert len(counts) == 12
+    assert {line.split()[-1] for line in counts} == {"0"}, ran.stdout
