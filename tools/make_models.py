@@ -62,12 +62,12 @@ SPEECH = Plan(
 PLANS = [
     SPEECH,
     replace(SPEECH, name="speech-asvd", method="asvd", rank=32, against=("noise_train", "")),
-    noise("rain", "rain", 24),
-    noise("sea", "sea_waves", 24),
-    noise("fire", "fire_crackling", 24),
-    noise("clock", "clock_tick", 24),
-    noise("helicopter", "helicopter", 24),
-    noise("chainsaw", "chainsaw", 24),
+    noise("rain", "rain", 4),
+    noise("sea", "sea_waves", 4),
+    noise("fire", "fire_crackling", 8),
+    noise("clock", "clock_tick", 4),
+    noise("helicopter", "helicopter", 4),
+    noise("chainsaw", "chainsaw", 4),
 ]
 
 

@@ -92,7 +92,7 @@ def methods(latencies: Sequence[str]) -> dict[str, Method]:
         "RNNoise": rnnoise,
     }
     for latency in latencies:
-        table[f"nmf {latency}"] = partial(enrolled, latency=latency, method="nmf", rank=3)
+        table[f"nmf {latency}"] = partial(enrolled, latency=latency, method="nmf", rank=4)
         table[f"asvd {latency}"] = partial(enrolled, latency=latency, method="asvd", rank=1)
         table[f"speech {latency}"] = partial(unenrolled, latency=latency)
     return table
@@ -100,7 +100,7 @@ def methods(latencies: Sequence[str]) -> dict[str, Method]:
 
 def ablation(latency: str) -> dict[str, Method]:
     """The enrolled noise with one thing changed at a time."""
-    base: Method = partial(enrolled, latency=latency, method="nmf", rank=3)
+    base: Method = partial(enrolled, latency=latency, method="nmf", rank=4)
     changes: dict[str, dict[str, Any]] = {
         "plain Wiener masks": {"decision": 0.0},
         "no slow variance": {"slow_share": 0.0},
@@ -113,10 +113,10 @@ def ablation(latency: str) -> dict[str, Method]:
     }
     table = {"as shipped": base}
     table |= {
-        name: partial(enrolled, latency=latency, method="nmf", rank=3, options=options)
+        name: partial(enrolled, latency=latency, method="nmf", rank=4, options=options)
         for name, options in changes.items()
     }
-    for rank in (1, 2, 4, 8, 16, 32):
+    for rank in (1, 2, 3, 8, 16, 32):
         table[f"rank {rank}"] = partial(enrolled, latency=latency, method="nmf", rank=rank)
     return table
 

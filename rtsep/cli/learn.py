@@ -133,7 +133,9 @@ def learn(
     source: Annotated[str | None, typer.Option(help="What it models. [its name]")] = None,
     role: Annotated[Role, typer.Option(help="What to do with that sound.")] = Role.remove,
     method: Annotated[Method, typer.Option(help="How to model it.")] = Method.nmf,
-    rank: Annotated[int, typer.Option(help="Components.")] = 32,
+    rank: Annotated[
+        int | None, typer.Option(help="Components. [what has proved best for method and role]")
+    ] = None,
     rate: Annotated[int | None, typer.Option(help="Hz. [the recordings' highest]")] = None,
     divergence: Annotated[Divergence, typer.Option(help="nmf: what to fit by.")] = Divergence.kl,
     sparsity: Annotated[float, typer.Option(help="nmf: penalty on activations.")] = 0.0,

@@ -25,6 +25,9 @@ from rtsep.learn.threads import one_thread
 
 FIRST = "high"  # the mode that NMF starts with: its window is symmetric
 AGAINST_TAU = 0.2
+# What separates best, by tools/measure_quality.py --ablation: a noise of few components cannot
+# explain the speech in it; a source to be kept needs more to be told from the rest.
+RANKS = {("nmf", "remove"): 4, ("nmf", "keep"): 64, ("asvd", "remove"): 1, ("asvd", "keep"): 32}
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def learn_basis(
     source: str | None = None,
     role: str = "remove",
     method: str = "nmf",
-    rank: int = 32,
+    rank: int | None = None,
     rate: int | None = None,
     against: Source | Sequence[Source] = (),
     tau: float | None = None,
@@ -90,7 +93,7 @@ def learn_basis(
     """Learn a source from files, folders or (samples, rate) arrays; nothing is written.
 
     name, source, role, command, trained_on, quality, options : for the card; source is the name
-    unless given.  method : "nmf", or "asvd" with an orthonormal basis.  rank : components.
+    unless given.  method : "nmf", or "asvd" with an orthonormal basis.  rank : components, `RANKS` unless given.
     rate : Hz the basis is made for, the material's highest unless given.  against, tau : asvd
     alone, sounds not to explain and how much that weighs, 0..1.  divergence, sparsity, passes,
     start ("exemplars" or "random") : nmf alone.  progress : called with 0..1.  skip : called with
@@ -99,6 +102,7 @@ def learn_basis(
     """
     if tau is None:
         tau = 0.0 if _nothing(against) else AGAINST_TAU
+    rank = RANKS.get((method, role), 4) if rank is None else rank
     recipe = Recipe(method, rank, divergence, sparsity, tau, seed, passes, start)
     corpus, adversaries = recordings(sources, skip), _adversaries(against, recipe, skip)
     rate = rate or max(each.rate for each in corpus)
