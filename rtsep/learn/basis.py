@@ -94,11 +94,11 @@ def learn_basis(
 
     name, source, role, command, trained_on, quality, options : for the card; source is the name
     unless given.  method : "nmf", or "asvd" with an orthonormal basis.  rank : components,
-    `RANKS` unless given.  rate : Hz the basis is made for, the material's highest unless given.  against, tau : asvd
-    alone, sounds not to explain and how much that weighs, 0..1.  divergence, sparsity, passes,
-    start ("exemplars" or "random") : nmf alone.  progress : called with 0..1.  skip : called with
-    a line for every recording left out.  ValueError, both values named, where nothing can be
-    learned.
+    `RANKS` unless given.  rate : Hz the basis is made for, the material's highest unless given.
+    against, tau : asvd alone, sounds not to explain and how much that weighs, 0..1.
+    divergence, sparsity, passes, start ("exemplars" or "random") : nmf alone.  progress : called
+    with 0..1.  skip : called with a line for every recording left out.  ValueError, both values
+    named, where nothing can be learned.
     """
     if tau is None:
         tau = 0.0 if _nothing(against) else AGAINST_TAU
