@@ -4,6 +4,7 @@ A basis lies as in the texts here: W (F, K), columns sum to one; v (F,), h (K,).
 """
 
 import numpy as np
+from scipy.special import exp1
 
 TINY = 1e-12
 
@@ -137,6 +138,19 @@ def gain(masks, weights, magnitude, least=0.0, floor=0.0, strength=1.0, opened=N
     return g if opened is None else g * np.tensordot(opened, masks, 1)
 
 
+def mix(new, old, memory):
+    return memory * old + (1 - memory) * new
+
+
+def log_spectral_amplitude(power, variance, past, alpha):
+    """Ephraim and Malah's gain, decision-directed, and the power that it keeps."""
+    gamma = np.minimum(power / variance, 1000)
+    xi = np.maximum(alpha * past / variance + (1 - alpha) * np.maximum(gamma - 1, 0), 10**-2.5)
+    nu = np.maximum(xi / (1 + xi) * gamma, 1e-6)
+    gain = np.minimum(xi / (1 + xi) * np.exp(exp1(nu) / 2), 1)
+    return gain, gain**2 * power
+
+
 class NMF:
     """Masks of one frame after another, as the separator of that name; W (F, K) float64."""
 
@@ -163,7 +177,47 @@ class NMF:
             )  # fmt: skip
         self.statistics = kept
         spans = zip(self.ends[:-1], self.ends[1:], strict=True)
-        return wiener([self.W[:, a:b] @ self.h[a:b] + TINY for a, b in spans], self.exponent)
+        self.parts = np.stack([self.W[:, a:b] @ self.h[a:b] + TINY for a, b in spans])
+        return wiener(self.parts, self.exponent)
+
+
+class DecisionDirected:
+    """Masks of another separator, regrouped by the gain of what is kept.
+
+    step : s from hop to hop.  blind : the slow track begins at what is heard, not at the model's.
+    """
+
+    def __init__(self, separator, kept, step, *, decision=0.98, fast=0.05, share=0.5, blind=False):
+        self.separator, self.kept, self.share, self.blind = separator, kept, share, blind
+        self.alpha, self.fast_memory = decision ** (step / (0.016 / 3)), np.exp(-step / fast)
+        self.track, self.held = 0.8 ** (step / 0.016), 0.9 ** (step / 0.016)
+        self.settling, self.frames = max(1, round(0.1 / step)), 0
+        self.fast = self.slow = self.presence = self.past = 0.0
+
+    def masks(self, v):
+        masks, power = self.separator.masks(v), v**2
+        removed = 4 / np.pi * np.sum(self.separator.parts[~self.kept], axis=0) ** 2
+        self.frames += 1
+        start = (self.frames - 1) / self.frames
+        self.fast = mix(removed, self.fast, min(self.fast_memory, start))
+        if self.frames <= self.settling:
+            self.slow = mix(power if self.blind else removed, self.slow, start)
+        else:
+            self.follow_noise(power)
+        variance = mix(self.slow, self.fast, 1 - self.share)
+        gain, self.past = log_spectral_amplitude(power, variance, self.past, self.alpha)
+        for group, total in ((self.kept, gain), (~self.kept, 1 - gain)):
+            masks[group] *= total / masks[group].sum(axis=0)
+        return masks
+
+    def follow_noise(self, power):
+        """Gerkmann and Hendriks 2012, at 15 dB a priori."""
+        xi = 10**1.5
+        odds = (1 + xi) * np.exp(-power / self.slow * xi / (1 + xi))
+        present = 1 / (1 + odds)
+        self.presence = mix(present, self.presence, self.held)
+        present = np.where(self.presence > 0.99, np.minimum(present, 0.99), present)
+        self.slow = mix(mix(power, self.slow, present), self.slow, self.track)
 
 
 class ASVD:

@@ -111,6 +111,37 @@ def test_nmf_with_an_unknown_source(rank, pseudo_count):
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kept", ["voice", "fan"])
+def test_decision_directed_with_all_known(mode, kept):
+    """What an engine does unless told: to within what its tables interpolate."""
+    bases, x = models.pair(rate=RATE), babble(16000)
+    options = {"alternations": 2, "decision": 0.97, "fast": 0.03, "slow_share": 0.4}
+    engine = rtsep.Engine(
+        bases, rate=RATE, latency=mode, keep=kept, options=options, max_attenuation=100
+    )
+    chosen = np.array([name == kept for name in engine.sources])
+    twin = naive.DecisionDirected(
+        naive.NMF(*columns(bases, engine.spec), WORK), chosen, engine.spec.hop / RATE,
+        decision=0.97, fast=0.03, share=0.4,
+    )  # fmt: skip
+    close(engine.process(x), naive.engine(x, engine.spec, twin, chosen.astype(float)), 3e-3)
+
+
+def test_decision_directed_with_an_unknown_source_removed():
+    voice, x = models.model("voice", rate=RATE, role="keep"), babble(16000)
+    options = {"alternations": 2, "unknown_rank": 4, "forgetting": 0.2}
+    engine = rtsep.Engine(voice, rate=RATE, options=options, max_attenuation=100)
+    W, ends = columns([voice], engine.spec)
+    inner = naive.NMF(
+        W, [*ends, ends[-1] + 4], WORK, unknown=engine.snapshot().W[0].T.astype(float),
+        rho=np.exp(-engine.spec.hop / RATE / 0.2),
+    )  # fmt: skip
+    kept, step = np.array([True, False]), engine.spec.hop / RATE
+    twin = naive.DecisionDirected(inner, kept, step, blind=True)
+    close(engine.process(x), naive.engine(x, engine.spec, twin, [1.0, 0.0]), 5e-3)
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_asvd_all_known(mode):
     bases, x = models.pair("asvd", RATE), babble(8000)
     engine = rtsep.Engine(bases, rate=RATE, latency=mode, options=PLAIN, max_attenuation=100)
