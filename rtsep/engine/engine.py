@@ -287,25 +287,36 @@ class Engine:
         """One reading of all meters."""
         return read_meters(self._state, self.sources)
 
-    def swap(self, model: Model | Sequence[Model]) -> None:
+    def swap(
+        self, model: Model | Sequence[Model], *, keep: str | Sequence[str] | None = None
+    ) -> None:
         """Replace the model by crossfading masks; parameters of sources with equal names stay.
 
+        keep : names of the new model's sources to keep; by their cards' roles unless given.
         In a running stream it waits for an earlier swap to end; otherwise it ends it at once.
         """
-        bases = load_models(model)
+        bases, before = load_models(model), self._keep
         if self.live:
             self._wait(lambda: self._state["active"] == self._state["requested"], "a swap")
         else:
             self._end_fade()
         index = 1 - int(self._state["active"])
-        self._fill_slot(index, bases)
+        self._keep = [keep] if isinstance(keep, str) else keep
+        try:
+            self._fill_slot(index, bases)
+        except ValueError:
+            self._keep = before
+            raise
         self._publish()
         gains = self._state["slot"][index]["gains"]
         gains[layout.GOAL] = gains[layout.VALUE] = gains[layout.TARGET]
         self._state["requested"] = index
 
     def _end_fade(self) -> None:
-        self._state["active"], self._state["fade"] = int(self._state["requested"]), 0
+        state = self._state
+        if state["active"] != state["requested"]:
+            state["stem_out"][:] = state["stem_tail"][:] = 0
+        state["active"], state["fade"] = int(state["requested"]), 0
 
     def _wait(self, done: Any, what: str) -> None:
         end = time.monotonic() + PATIENCE_SECONDS

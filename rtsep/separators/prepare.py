@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -50,12 +51,14 @@ class Options:
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
-            if not isinstance(value, (int, float)) or isinstance(value, bool):
+            if not isinstance(value, (Real, np.number)) or isinstance(value, bool):
                 raise ValueError(f"option {name}={value!r:.40} is not a number")
-            if name in WHOLE and value != int(value):
-                raise ValueError(f"option {name}={value} is not a whole number")
-            if not low <= value <= high:
+            number = float(value)
+            if not low <= number <= high:  # NaN is in no range
                 raise ValueError(f"option {name}={value} is outside {low}..{high}")
+            if name in WHOLE and number != int(number):
+                raise ValueError(f"option {name}={value} is not a whole number")
+            object.__setattr__(self, name, int(number) if name in WHOLE else number)
 
 
 WHOLE = ("unknown_rank", "steps", "alternations", "seed")
