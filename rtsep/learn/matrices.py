@@ -1,0 +1,48 @@
+"""What a matrix to learn from must be, checked once; the blocks of columns of a basis."""
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float32]
+
+
+def matrix(U: ArrayLike, name: str, *, negative: bool = False) -> Array:
+    """U as float32 (m, N), F order; ValueError unless finite, not empty, somewhere not zero.
+
+    Entries under zero are refused as well, unless `negative`.
+    """
+    array = np.asarray(U)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} is {array.dtype} (wanted: real numbers)")
+    if array.ndim != 2 or not array.size:
+        raise ValueError(f"{name} has shape {array.shape} (wanted: rows x columns, one at least)")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds {array[~np.isfinite(array)][0]} (wanted: finite numbers)")
+    if not negative and array.min() < 0:
+        raise ValueError(f"{name} holds {array.min():g} (wanted: 0 or more)")
+    if not array.any():
+        raise ValueError(f"{name} is zero everywhere (wanted: something to learn from)")
+    return np.asfortranarray(array, np.float32)
+
+
+def matrices(each: Sequence[ArrayLike], name: str) -> list[Array]:
+    return [matrix(U, f"{name}[{at}]") for at, U in enumerate(each)]
+
+
+def blocks_of(ranks: Sequence[int]) -> list[slice]:
+    """Columns of each source in bases that stand side by side."""
+    return [slice(*edges) for edges in pairwise(accumulate(ranks, initial=0))]
+
+
+def one_of(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise ValueError(f"{name} is {value!r} (wanted: {', '.join(known)})")
+
+
+def at_least(least: float, **values: float) -> None:
+    for name, value in values.items():
+        if not value >= least:
+            raise ValueError(f"{name} is {value:g} (wanted: {least:g} or more)")
