@@ -18,7 +18,7 @@ def kl_pass(V, W, H):
     """PLCA: posterior of every component in every bin, then both marginals."""
     for step in ("H", "W"):
         share = W[:, :, None] * H[None]  # (F, K, T)
-        share = share / share.sum(axis=1, keepdims=True) * V[:, None, :]
+        share = share / np.maximum(share.sum(axis=1, keepdims=True), TINY) * V[:, None, :]
         if step == "H":
             H = share.sum(axis=0)
         else:

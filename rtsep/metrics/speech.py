@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 RATE = 16000  # Hz
+SHORTEST = 0.4  # s, of which the intelligibility measure makes one segment
 
 
 class DnsMos(NamedTuple):
@@ -38,10 +39,12 @@ def estoi(reference: ArrayLike, estimate: ArrayLike, rate: int) -> float:
     """Extended short-time objective intelligibility, up to 1; NaN below 0.4 s of speech."""
     package = _package("pystoi")
     s, e = _pair(reference, estimate, rate)
+    if len(s) < SHORTEST * RATE or not s.any():
+        return float("nan")
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Not enough STFT frames", RuntimeWarning)
         try:
-            return float(package.stoi(s, e, RATE, extended=True)) if s.any() else float("nan")
+            return float(package.stoi(s, e, RATE, extended=True))
         except RuntimeWarning:
             return float("nan")
 
@@ -61,7 +64,7 @@ def _package(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
-        missing = error.name or name.partition(".")[0]
+        missing = (error.name or name).partition(".")[0]
         raise ImportError(
             f"{missing} is not installed: pip install 'rtsep[metrics]'", name=missing
         ) from None
