@@ -15,12 +15,12 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: figures of one thread
 
-import numpy as np  # noqa: E402
+import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from circumstances import PACKAGES, Report  # noqa: E402
+from circumstances import PACKAGES, Report
 
 RESULTS = HERE / "RESULTS.md"
 
