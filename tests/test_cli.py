@@ -278,7 +278,7 @@ def test_learn_then_denoise(noisy):
 
 def test_learn_by_name_is_found_by_name(noisy):
     rtsep("learn", noisy, "--name", "hum", "--rank", 4, "--method", "asvd")
-    assert json.loads(rtsep("models", "--json").stdout)[0]["name"] == "hum"
+    assert "hum" in {row["name"] for row in json.loads(rtsep("models", "--json").stdout)}
     rtsep("denoise", noisy, "out.wav", "-m", "hum")
 
 

@@ -1,6 +1,5 @@
 """Laws of files: what comes out has the shape of what went in, in time with it, or is not there."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -119,7 +118,8 @@ def test_stems_change_nothing_about_the_output(tmp_path):
     engine = engine_for(found, model())
     denoise(found, tmp_path / "alone.wav", engine)
     denoise(found, tmp_path / "beside.wav", engine, stems=tmp_path / "stems")
-    assert (tmp_path / "alone.wav").read_bytes() == (tmp_path / "beside.wav").read_bytes()
+    alone, beside = (sf.read(tmp_path / name)[0] for name in ("alone.wav", "beside.wav"))
+    assert np.array_equal(alone, beside)
 
 
 def test_shorter_than_a_hop(tmp_path):
@@ -254,13 +254,12 @@ def test_no_room_for_the_output(tmp_path, warm, suffix, room):
     assert not (tmp_path / "stems").exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
 def test_full_disk(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", disk])
-    if mounted.returncode:
-        return  # a container may not; the limit above stands for it
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", disk]
+    if subprocess.run(mount, capture_output=True).returncode:
+        return  # only root may, and not in every container; the limit above stands for it
     try:
         found = recording(tmp_path / "in.wav", noise(100000))
         with pytest.raises(OSError, match="No space left"):

@@ -1,6 +1,7 @@
 """The commands that need a sound card, on a server of their own."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -84,6 +85,18 @@ def test_wrong_devices_are_one_line(jack_server, words, reason):
     (line,) = done.stderr.splitlines()
     assert line.startswith("rtsep: ")
     assert reason in line
+
+
+def test_ctrl_c_is_the_normal_end(jack_server):
+    words = [*RTSEP, "live", "-m", "bypass", *JACK, "--json"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(words, env=jack_server.env, **pipes)
+    while " s  input" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    told, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, errors
+    assert json.loads(told)["meters"]["blocks"] > 100
 
 
 def test_a_server_that_dies_ends_live_with_one_line(jack_server):

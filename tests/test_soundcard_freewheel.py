@@ -5,6 +5,7 @@ records what comes back, and holds it against the same engine offline.
 """
 
 import json
+import math
 import subprocess
 import sys
 import time
@@ -68,8 +69,22 @@ def offline(make, x, zeros):
 
 def distance(y, reference):
     """Largest difference at the best delay of the device, and that delay."""
+    n = len(reference)
     delays = range(0, 2048, 16)
-    return min((float(np.abs(y[d:] - reference[: len(y) - d]).max()), d) for d in delays)
+    return min((float(np.abs(y[d:n] - reference[: n - d]).max()), d) for d in delays)
+
+
+def agreement(make, loop, block):
+    """How far the recording is from what an engine makes offline, and the device's delay.
+
+    How much silence the engine heard before x is known to a block or two, and decides where its
+    hops fall: it is the right one where the first half second agrees, and then all has to.
+    """
+    step, reach = math.gcd(PERIOD, block or PERIOD), 2 * max(block, PERIOD)
+    silences = range(max(0, loop.heard - reach), loop.heard + reach + 1, step)
+    short = loop.x[: RATE // 2]
+    _, silence = min((distance(loop.y, offline(make, short, n)), n) for n in silences)
+    return distance(loop.y, offline(make, loop.x, silence))
 
 
 def main(block, kind, mode):
@@ -92,12 +107,7 @@ def main(block, kind, mode):
             time.sleep(0.01)
         wall = time.monotonic() - begin
         loop.client.set_freewheel(False)
-    # How much silence the engine heard before x is known to a block or two, and decides where
-    # its hops fall: it is the right one where all samples agree.
-    reach = max(block, PERIOD) // PERIOD + 2
-    silences = [loop.heard + k * PERIOD for k in range(-reach, reach + 1)]
-    found = [distance(loop.y, offline(make, x, n)) for n in silences if n >= 0]
-    error, delay = min(found)
+    error, delay = agreement(make, loop, block)
     loud = float(np.sqrt(np.mean(loop.y**2)))
     print(json.dumps({"error": error, "delay": delay, "loud": loud, "wall_seconds": wall}))
 
