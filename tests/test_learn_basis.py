@@ -53,6 +53,15 @@ def test_a_basis_is_learned_for_every_mode(method, rate):
         assert made.W[mode].shape == (spec.bins, 4)
 
 
+def test_one_component_of_a_tone_is_its_spectrum_through_each_modes_window():
+    tone = np.sin(np.arange(8000) * 0.7).astype(np.float32)
+    made = learn((tone, 8000), rank=1)
+    expected = {mode: frames(tone, stream_spec(8000, mode)).mean(axis=1) for mode in MODES}
+    for mode, v in expected.items():
+        assert np.allclose(made.W[mode][:, 0], v / v.sum(), rtol=0.05, atol=1e-5)
+    assert not np.allclose(made.W["low"], made.W["high"], rtol=0.5, atol=1e-5)
+
+
 @pytest.mark.parametrize("divergence", ["kl", "euclidean", "itakura-saito"])
 def test_a_warm_started_mode_is_as_good_as_one_learned_by_itself(divergence):
     sound, other = (hiss(2, seed=1), 8000), (hiss(2, seed=2), 8000)
