@@ -153,7 +153,8 @@ def _update_basis(
 def _parts(V: Array, W: Array, H: Array, beta: float) -> tuple[Array, Array]:
     """Negative and positive part of the gradient of D(V | W H) by H."""
     if beta == 2:
-        return W.T @ V, (W.T @ W) @ H
+        gram: Array = W.T @ W
+        return W.T @ V, gram @ H
     Y = np.maximum(W @ H, LEAST)
     if beta == 1:
         np.divide(V, Y, out=Y)
@@ -166,7 +167,7 @@ def _parts(V: Array, W: Array, H: Array, beta: float) -> tuple[Array, Array]:
 def ratio(pull: Array, push: Array, curb: Array | np.float32, beta: float) -> Array:
     """New over old: the minimiser of the bound."""
     if not np.any(curb):
-        share: Array = pull / np.maximum(push, FLOOR)
+        share = np.asarray(pull / np.maximum(push, FLOOR), np.float32)
         return share if 1 <= beta <= 2 else share ** np.float32(exponent(beta))
     if beta == 1:  # curb r^2 + push r = pull, the root that stays exact as curb goes to 0
         root = np.sqrt(push * push + 4 * curb * pull)
