@@ -2,83 +2,22 @@
 
 import errno
 import io
-import json
 import os
 import subprocess
 import sys
 import zipfile
-from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_files import basis, opens, pack, parts, refusal, written
 
 from rtsep.artefacts import library, npz
-from rtsep.artefacts.basis import Basis, load_basis, save_basis
-from rtsep.artefacts.card import FIELDS, Card, CardError, from_json, to_json
-from rtsep.dsp.stream import MODES, stream_spec
-
-
-def card(kind="nmf", rate=8000, rank=3, **values):
-    specs = {mode: stream_spec(rate, mode) for mode in MODES}
-    windows = {mode: [s.window, s.hop, s.synthesis] for mode, s in specs.items()}
-    given = {"divergence": "kl", "power": 1, "bandwidth": rate / 2, **values}
-    return Card("fan", kind, "fan", "remove", rate, rank=rank, windows=windows, **given)
-
-
-def basis(kind="nmf", **values):
-    made = card(kind, **values)
-    rng = np.random.default_rng(0)
-    W = {mode: rng.uniform(0.01, 1, (made.bins(mode), made.rank)) for mode in made.windows}
-    unit = (lambda w: np.linalg.qr(w)[0]) if kind == "asvd" else (lambda w: w / w.sum(axis=0))
-    return Basis(made, {mode: unit(w).astype(np.float32) for mode, w in W.items()})
-
-
-def written(basis):
-    file = io.BytesIO()
-    arrays = {f"W_{mode}": W for mode, W in basis.W.items()}
-    np.savez_compressed(file, card=np.frombuffer(to_json(basis.card).encode(), np.uint8), **arrays)
-    return file.getvalue()
-
-
-def pack(path, **arrays):
-    """An npz of our own making; bytes stand for themselves."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, array in arrays.items():
-            content = io.BytesIO()
-            if isinstance(array, bytes):
-                content.write(array)
-            else:
-                np.save(content, array, allow_pickle=True)
-            archive.writestr(f"{name}.npy", content.getvalue())
-    return path
-
-
-def parts(basis):
-    shown = {"card": np.frombuffer(to_json(basis.card).encode(), np.uint8)}
-    return shown | {f"W_{mode}": W for mode, W in basis.W.items()}
-
-
-def opens(load, given):
-    """What `load` makes of it, or None where it raises the one-line CardError it may raise."""
-    with suppress(CardError):
-        return load(given)
-    with pytest.raises(CardError) as caught:
-        load(given)
-    assert str(caught.value).isprintable()
-    return None
-
-
-def refusal(path):
-    """The message of the CardError that loading must raise: one line, begun with the path."""
-    with pytest.raises(CardError) as caught:
-        library.load(path)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert message.isprintable()
-    return message
+from rtsep.artefacts.basis import load_basis, save_basis
+from rtsep.artefacts.card import CardError, to_json
+from rtsep.dsp.stream import MODES
 
 
 @pytest.mark.parametrize("kind", ["nmf", "asvd"])
@@ -89,71 +28,6 @@ def test_a_basis_comes_back_as_it_was_saved(tmp_path, kind):
     assert loaded.card == saved.card
     for mode in MODES:
         assert np.array_equal(loaded.W[mode], saved.W[mode])
-
-
-TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=30)
-
-
-@given(
-    name=TEXT.filter(bool),
-    command=TEXT,
-    bandwidth=st.floats(1, 4000),
-    seed=st.integers(0, 2**63 - 1),
-    quality=st.dictionaries(TEXT.filter(bool), st.floats(-1e9, 1e9) | TEXT, max_size=5),
-    options=st.dictionaries(TEXT.filter(bool), st.integers(0, 9) | st.booleans(), max_size=5),
-)
-def test_a_card_survives_json(**values):
-    made = replace(card(), **values)
-    assert from_json(to_json(made)) == made
-
-
-WRONG = {
-    "format": [2, "1", None], "name": ["", "a\nb", 3, "x" * 65, "\ud800"], "kind": ["nes", 1],
-    "source": ["unknown", "all", "", []], "role": ["mute"], "rate": [0, 48000.0, True, 10**9],
-    "divergence": ["KL"], "power": [0, 1.0, True], "bandwidth": [0, -1, 4001, "wide", 1e300],
-    "normalisation": [7], "rank": [0, -3, 10**6, 2.0],
-    "windows": [{}, {"low": [512]}, {"deep": [512, 20, 40]}, {"low": [512, 0, 40]},
-                {"low": [512, 15, 40]}, {"low": [40, 20, 80]}, {"low": [513, 20, 40]}, []],
-    "trained_on": [{}, [{"corpus": "x"}], [3]], "command": [None, "a\0b", "x" * 2001],
-    "seed": [-1, 1.5], "created": [20261121], "quality": [{"x": []}, {1: 1}, []],
-    "options": [{"steps": None}, {"": 1}, {"x": {}}],
-}  # fmt: skip
-
-
-def test_every_field_of_a_card_is_checked():
-    assert WRONG.keys() == FIELDS.keys()
-
-
-@pytest.mark.parametrize(("name", "value"), [(n, v) for n, values in WRONG.items() for v in values])
-def test_a_card_with_a_wrong_field_cannot_be(name, value):
-    with pytest.raises(CardError, match=r"^model"):
-        replace(card(), **{name: value})
-    shown = json.loads(to_json(card())) | {name: value}
-    if name != "quality" or 1 not in value:  # JSON has no number as a key
-        with pytest.raises(CardError) as caught:
-            from_json(json.dumps(shown))
-        assert str(caught.value).isprintable()
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "{", "[]", "3", "null", '"card"', "{}", "[" * 100_000, '{"a": NaN}', '{"a": 1, "a": 2}',
-     '{"rank": 1e999}', "\x00", '{"format": 9}', "9" * 5000, '{"\\ud800": 1, "format": 1}',
-     " " * 300_000],
-)  # fmt: skip
-def test_what_is_no_card_is_refused(text):
-    for shown in (text, text.encode()):
-        with pytest.raises(CardError) as caught:
-            from_json(shown)
-        assert str(caught.value).isprintable()
-
-
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
-                    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)),
-       st.sampled_from(sorted(FIELDS)))  # fmt: skip
-def test_any_json_in_any_field_makes_a_card_or_a_card_error(value, name):
-    made = opens(from_json, json.dumps(json.loads(to_json(card())) | {name: value}))
-    assert made is None or from_json(to_json(made)) == made
 
 
 def test_a_truncated_file_is_refused_at_every_length(tmp_path):
@@ -325,65 +199,6 @@ def test_saving_follows_a_link_and_the_users_umask(tmp_path):
     umask = os.umask(0)
     os.umask(umask)
     assert (tmp_path / "real" / "fan.npz").stat().st_mode & 0o777 == 0o666 & ~umask
-
-
-def test_a_basis_on_its_own_grid_is_itself():
-    for kind in ("nmf", "asvd"):
-        made = basis(kind)
-        for mode in MODES:
-            rows = made.on(stream_spec(8000, mode))
-            assert np.allclose(rows, made.W[mode].T, atol=1e-6)
-
-
-@pytest.mark.parametrize("kind", ["nmf", "asvd"])
-@pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 44100, 48000, 96000, 192000])
-@pytest.mark.parametrize("made_at", [16000, 48000])
-def test_a_basis_on_any_stream_is_normalised_and_silent_over_its_bandwidth(kind, rate, made_at):
-    made = basis(kind, rate=made_at, rank=8, bandwidth=3000.0)
-    spec = stream_spec(rate, "medium")
-    rows = made.on(spec)
-    assert rows.dtype == np.float32
-    assert rows.flags.c_contiguous
-    assert rows.shape == (8, spec.bins)
-    assert not rows[:, np.arange(spec.bins) * spec.bin_hz > 3000].any()
-    if kind == "nmf":
-        assert rows.min() >= 0
-        assert np.allclose(rows.sum(axis=1), 1, atol=1e-5)
-    else:
-        assert np.allclose(rows @ rows.T, np.eye(8), atol=1e-5)
-
-
-@pytest.mark.parametrize("rate", [44100, 96000, 192000])
-def test_a_peak_stays_at_its_frequency(rate):
-    made = card(rate=48000, rank=1)
-    spec = stream_spec(rate, "high")
-    hertz = np.arange(made.bins("high")) * 48000 / 1024
-    W = np.exp(-(((hertz - 3000) / 400) ** 2))[:, None].astype(np.float32)
-    rows = Basis(made, {mode: W / W.sum() for mode in MODES}).on(spec)
-    expected = np.exp(-(((np.arange(spec.bins) * spec.bin_hz - 3000) / 400) ** 2))
-    assert np.allclose(rows[0], expected / expected.sum(), atol=0.02 * rows.max())
-
-
-def test_components_beyond_the_stream_are_left_out():
-    made = card(rate=48000, rank=2)
-    W = np.zeros((made.bins("low"), 2), np.float32)
-    W[20, 0] = W[500, 1] = 1
-    both = Basis(made, dict.fromkeys(MODES, W))
-    assert both.on(stream_spec(48000)).shape[0] == 2
-    assert both.on(stream_spec(16000)).shape[0] == 1
-    high = Basis(replace(made, rank=1), {mode: W[:, 1:].copy() for mode in MODES})
-    with pytest.raises(CardError, match="none of its 1 components"):
-        high.on(stream_spec(16000))
-
-
-def test_a_stream_that_a_model_was_not_made_for_is_refused():
-    made = card()
-    made.check(stream_spec(44100, "low"))
-    only = replace(made, windows={"high": made.windows["high"]})
-    with pytest.raises(CardError, match=r"latency high \(stream: low\)"):
-        only.check(stream_spec(8000, "low"))
-    with pytest.raises(CardError, match=r"bandwidth 50 Hz \(stream: bins of 93.75 Hz\)"):
-        replace(made, bandwidth=50.0).check(stream_spec(192000, "low"))
 
 
 def test_names_are_found_and_the_nearest_suggested(tmp_path, monkeypatch):
