@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from rtsep.artefacts.card import Card, CardError
     from rtsep.artefacts.library import load, save
     from rtsep.artefacts.library import names as models
-    from rtsep.engine.engine import Engine, Snapshot, separate
+    from rtsep.engine.batch import separate
+    from rtsep.engine.engine import Engine
     from rtsep.engine.meters import Meters
     from rtsep.engine.parameters import Parameter
+    from rtsep.engine.snapshots import Snapshot
 
     __version__: str
 
@@ -28,11 +30,11 @@ _HOMES = {
     "Engine": "engine.engine",
     "Meters": "engine.meters",
     "Parameter": "engine.parameters",
-    "Snapshot": "engine.engine",
+    "Snapshot": "engine.snapshots",
     "load": "artefacts.library",
     "models": "artefacts.library:names",
     "save": "artefacts.library",
-    "separate": "engine.engine",
+    "separate": "engine.batch",
 }
 
 __all__ = [

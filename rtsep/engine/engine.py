@@ -8,7 +8,6 @@ import ctypes
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,42 +19,24 @@ from rtsep.dsp.records import zeroed
 from rtsep.dsp.spectra import twiddles
 from rtsep.dsp.stream import StreamSpec, stream_spec
 from rtsep.dsp.windows import window_pair
+from rtsep.engine import snapshots
 from rtsep.engine import state as layout
+from rtsep.engine.blocks import Samples, planes, room_for
 from rtsep.engine.meters import Meters, read_meters
 from rtsep.engine.models import Model, load_models, note_of
-from rtsep.engine.parameters import (
-    LISTEN,
-    Parameter,
-    Value,
-    amplitude,
-    find_parameter,
-    parameters_of,
-    source_gains,
-)
+from rtsep.engine.parameters import Parameter, Value, find_parameter, parameters_of
 from rtsep.engine.process import process_block, stream_callback
 from rtsep.engine.roles import kept_by_name, kept_by_role
+from rtsep.engine.snapshots import Snapshot
+from rtsep.engine.targets import settle, write_source_targets, write_targets
 from rtsep.separators.prepare import merge_options, prepare_slot, source_names
 from rtsep.separators.slot import CHANNELS
-
-Samples = NDArray[np.float32]
 
 FADE_SECONDS = 0.05
 PATIENCE_SECONDS = 2.0
 _process = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 4)(
     process_block.address
 )
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The unknown source's basis at one moment, to be restored later.
-
-    W, statistics : float32 (lanes, components, bins).  energies : float64 (lanes, components).
-    """
-
-    W: Samples
-    statistics: Samples
-    energies: NDArray[np.float64]
 
 
 class Engine:
@@ -182,11 +163,9 @@ class Engine:
         }
 
     def _settle(self) -> None:
-        """Let every parameter be where it is going to, without a glide."""
         self._publish()
-        for glides in (self._state["glides"], self._state["slot"][self._slot]["gains"]):
-            glides[layout.GOAL] = glides[layout.VALUE] = glides[layout.TARGET]
-            glides[layout.LEFT] = 0
+        settle(self._state["glides"])
+        settle(self._state["slot"][self._slot]["gains"])
 
     def reset(self) -> None:
         """Forget all sound heard: bit for bit as new, parameters kept.  Not while live."""
@@ -200,22 +179,9 @@ class Engine:
 
     # sound
 
-    def _planes(self, block: NDArray[Any]) -> Samples:
-        """The block as contiguous float32 (channels, n)."""
-        if not isinstance(block, np.ndarray) or block.dtype not in (np.float32, np.float64):
-            kind = block.dtype if isinstance(block, np.ndarray) else type(block).__name__
-            raise TypeError(f"a block is a float32 array, not {kind}")
-        mono = self.channels == 1 and block.ndim == 1
-        if not mono and (block.ndim != 2 or block.shape[0] != self.channels):
-            wanted = "(n,) or (1, n)" if self.channels == 1 else f"({self.channels}, n)"
-            raise ValueError(f"block has shape {block.shape}, the engine takes {wanted}")
-        return np.ascontiguousarray(np.atleast_2d(block), dtype=np.float32)
-
-    def _run(self, planes: Samples, out: Samples, stems: Samples, sources: int) -> None:
-        n = planes.shape[1]
-        _process(
-            self.address, planes.ctypes.data, out.ctypes.data, stems.ctypes.data, sources, n, n, 1
-        )
+    def _run(self, x: Samples, out: Samples, stems: Samples, sources: int) -> None:
+        n = x.shape[1]
+        _process(self.address, x.ctypes.data, out.ctypes.data, stems.ctypes.data, sources, n, n, 1)
 
     def process(self, block: NDArray[Any], out: Samples | None = None) -> Samples:
         """The next samples, in and out.
@@ -223,13 +189,9 @@ class Engine:
         block : float32 (n,) for one channel or (channels, n), any n, [-1, 1] by convention.
         out : where to write, C contiguous, may be `block` itself.  Returns the block's shape.
         """
-        planes = self._planes(block)
-        result = np.empty(block.shape, np.float32) if out is None else out
-        if result.shape != block.shape or result.dtype != np.float32:
-            raise ValueError(f"out is {result.dtype} {result.shape}, the block {block.shape}")
-        if not (result.flags.c_contiguous and result.flags.writeable):
-            raise ValueError("out is not a writeable, C contiguous array")
-        self._run(planes, result, result, 0)
+        x = planes(block, self.channels)
+        result = room_for(block, out)
+        self._run(x, result, result, 0)
         return result
 
     def separate(self, block: NDArray[Any]) -> Samples:
@@ -239,11 +201,11 @@ class Engine:
         fade in over one window where `process` was called before, and after a swap, whose fade
         then ends at once.
         """
-        planes = self._planes(block)
+        x = planes(block, self.channels)
         self._end_fade()
         self._state["stems"] = 1
-        stems = np.zeros((len(self.sources), *planes.shape), np.float32)
-        self._run(planes, np.empty_like(planes), stems, len(stems))
+        stems = np.zeros((len(self.sources), *x.shape), np.float32)
+        self._run(x, np.empty_like(x), stems, len(stems))
         return stems
 
     # control
@@ -259,29 +221,8 @@ class Engine:
         self._publish()
 
     def _publish(self) -> None:
-        """Write all targets, in the units of the audio thread."""
-        values, targets = self._values, self._state["glides"][layout.TARGET]
-        number = {n: v for n, v in values.items() if not isinstance(v, str)}
-        level = self.spec.window * np.mean(self._state["analysis_window"][: self.spec.window] ** 2)
-        floor_db = float(number["noise_floor"])
-        release = float(number["release"])
-        targets[layout.INPUT_GAIN] = amplitude(float(number["input_gain"]))
-        targets[layout.OUTPUT_GAIN] = amplitude(float(number["output_gain"]))
-        targets[layout.BYPASS] = number["bypass"]
-        targets[layout.STRENGTH] = number["strength"]
-        attenuation = float(number["max_attenuation"])
-        targets[layout.MAX_ATTENUATION] = 0 if attenuation >= 100 else amplitude(-attenuation)
-        targets[layout.NOISE_FLOOR] = 0 if floor_db <= -120 else amplitude(floor_db) * level**0.5
-        targets[layout.RELEASE] = (
-            np.exp(-self.spec.hop / self.spec.rate / release) if release else 0
-        )
-        targets[layout.FREEZE] = number["freeze"]
-        dry, wet = ((0, 1), (1, -1), (1, 0))[LISTEN.index(str(values["listen"]))]
-        targets[layout.LISTEN_DRY], targets[layout.LISTEN_WET] = dry, wet
-        gains = self._state["slot"][self._slot]["gains"][layout.TARGET]
-        gains[: len(self.sources)] = source_gains(values, self.sources)
-        muted = [float(number[f"{name}.mute"]) for name in self.sources]
-        gains[layout.OPEN : layout.OPEN + len(self.sources)] = 1 - np.array(muted)
+        write_targets(self._state, self.spec, self._values)
+        write_source_targets(self._state["slot"][self._slot], self.sources, self._values)
 
     def meters(self) -> Meters:
         """One reading of all meters."""
@@ -308,8 +249,7 @@ class Engine:
             self._keep = before
             raise
         self._publish()
-        gains = self._state["slot"][index]["gains"]
-        gains[layout.GOAL] = gains[layout.VALUE] = gains[layout.TARGET]
+        settle(self._state["slot"][index]["gains"])
         self._state["requested"] = index
 
     def _end_fade(self) -> None:
@@ -330,40 +270,17 @@ class Engine:
         self._state[request] += 1
         self._wait(lambda: self._state[served] == self._state[request], request)
 
-    def _unknown_rows(self) -> tuple[Any, slice, slice]:
-        slot = self._state["slot"][int(self._state["active"])]
-        known, rank = int(slot["known"]), int(slot["rank"])
-        return slot["lane"], slice(known, rank), slice(0, rank - known)
-
     def snapshot(self) -> Snapshot:
         """The unknown source's basis as it is now."""
-        lanes, rows, count = self._unknown_rows()
-        n, state, bins = self.lanes, self._state, self.spec.bins
         if self.live:
             self._ask("snapshot_request", "snapshot_served")
-            W, A = state["staged_W"][:n, count, :bins], state["staged_statistics"]
-            energies = state["staged_energies"][:n, count]
-        else:
-            W, A = lanes["W"][:n, rows, :bins], lanes["statistics"]
-            energies = lanes["energies"][:n, count]
-        return Snapshot(W.copy(), A[:n, count, :bins].copy(), energies.copy())
+        return snapshots.take(self._state, staged=self.live)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot of the same stream's unknown source."""
-        lanes, rows, count = self._unknown_rows()
-        n, state, bins = self.lanes, self._state, self.spec.bins
-        shape = (n, count.stop, bins)
-        if snapshot.W.shape != shape:
-            raise ValueError(f"snapshot is of shape {snapshot.W.shape}, the stream {shape}")
+        snapshots.put(self._state, snapshot, staged=self.live)
         if self.live:
-            state["staged_W"][:n, count, :bins] = snapshot.W
-            state["staged_statistics"][:n, count, :bins] = snapshot.statistics
-            state["staged_energies"][:n, count] = snapshot.energies
             self._ask("restore_request", "restore_served")
-        else:
-            lanes["W"][:n, rows, :bins] = snapshot.W
-            lanes["statistics"][:n, count, :bins] = snapshot.statistics
-            lanes["energies"][:n, count] = snapshot.energies
 
     def capture(self, seconds: float) -> Samples:
         """The next raw input samples of a running stream, mixed to one channel, float32 (n,)."""
@@ -379,28 +296,3 @@ class Engine:
             here = there
             time.sleep(0.01)
         return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-
-
-def separate(
-    samples: NDArray[Any],
-    rate: int,
-    model: Model | Sequence[Model] = "speech",
-    *,
-    latency: str = "high",
-    options: dict[str, Any] | None = None,
-    unknown: bool | None = None,
-    linked: bool = True,
-) -> dict[str, Samples]:
-    """Every source of a whole recording, in time with it: float32 of the shape of `samples`.
-
-    samples : (n,) or (channels, n).  Bit-identical to streaming it through an `Engine`.
-    """
-    channels = 1 if samples.ndim == 1 else samples.shape[0]
-    engine = Engine(
-        model, rate=rate, channels=channels, latency=latency, options=options, unknown=unknown,
-        linked=linked,
-    )  # fmt: skip
-    delay = np.zeros((*samples.shape[:-1], engine.latency), np.float32)
-    stems = engine.separate(np.concatenate([samples.astype(np.float32), delay], axis=-1))
-    stems = stems[:, :, engine.latency :].reshape(len(engine.sources), *samples.shape)
-    return dict(zip(engine.sources, stems, strict=True))
