@@ -54,7 +54,7 @@ DEATHS = {
 SERVERS = {"jack": servers.jack, "pulse": servers.pulse}
 DEVICES = {"jack": "system", "pulse": "pulse"}
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("warm")]
-PATIENCE = 30  # seconds for a whole process
+PATIENCE = 60  # seconds for a whole process
 
 
 def start(kind):
