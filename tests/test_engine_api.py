@@ -139,6 +139,18 @@ def test_an_option_of_the_wrong_kind_is_refused_wherever_it_comes_from(name, val
             rtsep.Engine(**{"model": model(), **settings})
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_an_option_that_is_no_number_is_refused_by_name(value):
+    with pytest.raises(ValueError, match="steps"):
+        rtsep.Engine(model(), options={"steps": value})
+
+
+@pytest.mark.parametrize("rank", [4.0, np.int64(4), np.float32(4)])
+def test_a_whole_number_of_any_kind_is_one(rank):
+    engine = rtsep.Engine(model(rate=RATE), rate=RATE, options={"unknown_rank": rank})
+    assert engine.snapshot().W.shape[1] == 4
+
+
 def test_a_cards_options_are_defaults_and_the_callers_come_first():
     shy = model(options={"unknown_rank": 3})
     assert rtsep.Engine(shy).snapshot().W.shape[1] == 3

@@ -124,6 +124,23 @@ def delayed_by_engine(x):
     return engine("bypass").process(x)
 
 
+def test_stems_are_the_new_models_and_still_add_up_once_they_have_faded_in():
+    """One synthesis window after a swap they are whole again; before, they are less, never else."""
+    running, x = rtsep.Engine([*pair(rate=RATE), model("rain", rate=RATE)], rate=RATE), noise(9000)
+    cuts, totals = np.split(x, [3000, 6000]), []
+    for part, following in zip(cuts, ["bypass", pair(rate=RATE), "bypass"], strict=True):
+        stems = running.separate(part)
+        assert stems.shape == (len(running.sources), 1, 3000)
+        totals.append(stems.sum(axis=0)[0])
+        running.swap(following)
+    total, wanted = np.concatenate(totals), delayed(x, running.latency)
+    fading = np.zeros(9000, bool)
+    for swapped in (3000, 6000):
+        fading[swapped : swapped + 2 * running.latency] = True
+    assert np.abs(total - wanted)[~fading].max() <= 1e-6
+    assert (np.abs(total) <= np.abs(wanted) + 1e-6).all()
+
+
 def test_stems_of_the_old_model_are_not_written_over_the_memory_of_others():
     running = rtsep.Engine([*pair(rate=RATE), model("rain", rate=RATE)], rate=RATE)
     running.separate(noise(500))
@@ -150,3 +167,15 @@ def test_a_snapshot_after_a_swap_is_the_new_models():
     running.process(babble(4000))
     assert running.snapshot().W.shape == (1, 4, running.spec.bins)
     assert stream(running, babble(4000), [100]).shape == (4000,)
+
+
+def test_a_swap_keeps_by_roles_unless_told():
+    running = engine(keep="fan")
+    running.swap(model("rain", rate=RATE))
+    assert running.keep == ("unknown",)
+    running.swap(model("rain", rate=RATE), keep="rain")
+    assert running.keep == ("rain",)
+    with pytest.raises(ValueError, match="'rayn'"):
+        running.swap(model("rain", rate=RATE), keep="rayn")
+    running.reset()
+    assert running.keep == ("rain",)
