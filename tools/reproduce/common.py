@@ -20,7 +20,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from circumstances import PACKAGES, Report
+from circumstances import PACKAGES, Report  # noqa: E402, in the folder above
 
 RESULTS = HERE / "RESULTS.md"
 
