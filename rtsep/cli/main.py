@@ -8,6 +8,7 @@ import typer
 
 from rtsep.cli.denoise import denoise
 from rtsep.cli.devices import devices
+from rtsep.cli.evaluate import Greedy, evaluate
 from rtsep.cli.learn import learn
 from rtsep.cli.live import live
 from rtsep.cli.models import models
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 for command in (denoise, live, learn, devices):
     app.command()(command)
+app.command(cls=Greedy)(evaluate)
 app.add_typer(models)
 
 BAD_INPUT, STOPPED = 2, 130
