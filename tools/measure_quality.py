@@ -162,9 +162,7 @@ def main() -> None:
             snrs.append(test.snr)
             opinion = given.dnsmos and test.snr == DNSMOS_SNR
             for name, method in table.items():
-                scores[name].append(
-                    figures(method(test), test.speech, given.dnsmos and test.snr == DNSMOS_SNR)
-                )
+                scores[name].append(figures(method(test), test.speech, opinion))
         title = f"{len(snrs)} mixtures of {given.split}"
         report.table(f"{title}, mean over all", rows(scores, names, range(len(snrs))))
         for snr in SNRS:
