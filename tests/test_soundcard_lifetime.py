@@ -77,17 +77,6 @@ def victim(request):
     with start(request.param) as server:
         server.device = DEVICES[request.param]
         yield server
-    if request.param == "jack":
-        free_jack_slot(server.env)
-
-
-def free_jack_slot(env):
-    """A killed jackd keeps one of the machine's eight slots until one of its name ends well."""
-    jackd = ["jackd", "-r", "--name", env["JACK_DEFAULT_SERVER"], "-d", "dummy"]
-    again = subprocess.Popen(jackd, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    subprocess.run(["jack_wait", "-w", "-t", "5"], env=env, capture_output=True)
-    again.terminate()
-    again.wait()
 
 
 def child(server, script):
