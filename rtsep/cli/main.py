@@ -12,6 +12,7 @@ from rtsep.cli.evaluate import Greedy, evaluate
 from rtsep.cli.learn import learn
 from rtsep.cli.live import live
 from rtsep.cli.models import models
+from rtsep.cli.tune import tune
 
 app = typer.Typer(
     name="rtsep",
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (denoise, live, learn, devices):
+for command in (denoise, live, learn, tune, devices):
     app.command()(command)
 app.command(cls=Greedy)(evaluate)
 app.add_typer(models)
@@ -71,7 +72,7 @@ def run() -> None:
         app()
     except BrokenPipeError:
         os._exit(1)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError) as error:
         refuse(error)
     except KeyboardInterrupt:
         sys.exit(STOPPED)

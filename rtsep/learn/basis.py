@@ -114,7 +114,7 @@ def learn_basis(
         divergence=divergence, power=recipe.power, bandwidth=learned.bandwidth, rank=rank,
         windows={mode: [s.window, s.hop, s.synthesis] for mode, s in specs.items()},
         normalisation=NORMALISATIONS[method],
-        trained_on=_provenance(learned.used) if trained_on is None else trained_on,
+        trained_on=provenance(learned.used) if trained_on is None else trained_on,
         command=_printable(command, 2000), seed=seed,
         created=datetime.now(UTC).date().isoformat(),
         quality=learned.quality | (quality or {}), options=options or {},
@@ -213,7 +213,7 @@ def _nothing(sources: Source | Sequence[Source]) -> bool:
     return isinstance(sources, tuple | list) and not sources
 
 
-def _provenance(used: Sequence[Recording]) -> list[dict[str, Any]]:
+def provenance(used: Sequence[Recording]) -> list[dict[str, Any]]:
     """What a card says of material nobody has described; no folder of this machine in it."""
     names = [Path(each.name).name for each in used]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
