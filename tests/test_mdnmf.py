@@ -160,6 +160,15 @@ def test_what_is_not_to_be_explained_is_explained_worse(U, U_hat):
     assert explained(against.W, U) >= explained(plain.W, U)
 
 
+def test_a_component_of_adversarial_data_alone_does_not_run_away(rng):
+    U, U_hat = np.zeros((2, 6, 400), np.float32)
+    U[:3], U_hat[3:] = rng.random((2, 3, 400))
+    W = np.eye(6, dtype=np.float32)[:, [0, 1, 2, 3, 4]] + np.float32(0.01)
+    nmf = NMF(5, W=W, epochs=10, batch_size=4, batch_size_adv=4, tau_A=0.5, test_epochs=20)
+    nmf.fit_adv(U, U_hat)
+    assert np.abs(nmf.W).max() < 10
+
+
 def test_tau_zero_is_plain_nmf(rng, U, U_hat):
     W = basis(rng)
     plain = NMF(4, epochs=20, W=W, test_epochs=500).fit_std(U)

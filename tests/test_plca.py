@@ -132,7 +132,7 @@ def test_likelihood_never_falls_and_known_bins_stay(rng):
 
 
 @pytest.mark.parametrize("n", [1, 255, 256, 1000, 5000])
-@pytest.mark.parametrize("sizes", [(1024, 256, 512), (512, 128, 512)])
+@pytest.mark.parametrize("sizes", [(1024, 256, 512), (512, 128, 512, True)])
 def test_transform_returns_what_it_was_given(rng, n, sizes):
     transform = tutorial.Transform(*sizes)
     x = rng.standard_normal(n).astype(np.float32)

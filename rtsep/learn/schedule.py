@@ -61,8 +61,10 @@ def run(
 
 def _step(problem: Problem, step: int) -> None:
     for block, terms in problem.terms:
-        if problem.update_H:
-            for term in terms:
+        for term in terms:
+            # Else a component that adversarial data alone use would grow without end: it is
+            # their minimising activations that bound the objective.
+            if problem.update_H or (term.weight < 0 and problem.lead.steps > 1):
                 term.fit.refresh(problem.W, columns=term.columns(step))
         improve(problem.W, block, terms, problem.mu_W, step)
 

@@ -28,12 +28,15 @@ RANKS = (25, 25)
 class Transform:
     """A Hann window of WINDOWSIZE samples amid FFTSIZE ones, every HOPSIZE samples.
 
-    No second window on the way back: a mask filters with zero phase, to both sides of the window.
+    A mask filters with zero phase, to both sides of the window; on the way back frames are only
+    added, as in the tutorial, or windowed again first and divided by the windows' squares
+    (`again`: nearest samples to an altered spectrum, as librosa's).
     """
 
     FFTSIZE: int = 1024
     HOPSIZE: int = 256
     WINDOWSIZE: int = 512
+    again: bool = False
 
     def spectra(self, x: Samples) -> Spectra:
         """Spectra X (F, T) of samples x (n,), with silence around them."""
@@ -47,12 +50,13 @@ class Transform:
     def samples(self, X: Spectra, n: int) -> Array:
         """Samples x (n,) by overlapping and adding: exact where X is their transform."""
         around = (self.FFTSIZE - self.WINDOWSIZE) // 2
+        window = np.pad(self._window(), (around, around))
         y = np.zeros((X.shape[1] - 1) * self.HOPSIZE + self.FFTSIZE, np.float32)
         gain = np.zeros_like(y)
         for t, frame in enumerate(np.fft.irfft(X.T, self.FFTSIZE, axis=1)):
-            at = t * self.HOPSIZE
-            y[at : at + self.FFTSIZE] += frame
-            gain[at + around : at + around + self.WINDOWSIZE] += self._window()
+            place = slice(t * self.HOPSIZE, t * self.HOPSIZE + self.FFTSIZE)
+            y[place] += frame * window if self.again else frame
+            gain[place] += window**2 if self.again else window
         begin = around + self.WINDOWSIZE
         return np.asarray(y[begin : begin + n] / gain[begin : begin + n], np.float32)
 

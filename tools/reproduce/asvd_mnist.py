@@ -37,12 +37,15 @@ class Images01:
         return self.mixed[0] + self.mixed[1]
 
 
-def draw(seed: int, train: int, test: int, *, same: bool = False) -> Images01:
-    """`same`: the images mixed are those learned from, as in a transductive experiment."""
+def draw(seed: int | None, train: int, test: int, *, same: bool = False) -> Images01:
+    """In MNIST's own order, as the authors' loader has them, or shuffled by a seed.
+
+    same : the images mixed are those learned from, as in a transductive experiment.
+    """
     rng, learned, mixed = np.random.default_rng(seed), [], []
     for digit in (KNOWN, UNSEEN):
         U = digits(digit)
-        order = rng.permutation(U.shape[1])
+        order = np.arange(U.shape[1]) if seed is None else rng.permutation(U.shape[1])
         learned.append(U[:, order[:train]])
         mixed.append(U[:, order[:test] if same else order[train : train + test]])
     return Images01(learned, mixed)
@@ -84,31 +87,67 @@ def scores(images: Images01, d: int, tau: float, split: object, seed: int) -> tu
 
 
 def inductive(seeds: int, train: int, test: int) -> Iterator[Row]:
-    draws = [draw(seed, train, test) for seed in range(seeds)]
     for (method, d), published in PUBLISHED.items():
-        got = [scores(images, d, TAU[method], closed, 0)[0] for images in draws]
-        yield Row(f"{method} {d}/{d // 2}, mean", published, got)
+        for name, each in (("", [None]), (", shuffled", [*range(seeds)])):
+            draws = [draw(seed, train, test) for seed in each]
+            got = [scores(images, d, TAU[method], closed, 0)[0] for images in draws]
+            yield Row(f"{method} {d}/{d // 2}, mean{name}", published, got)
 
 
 def nearest(seeds: int, images: int, tau: float = 0.15) -> Iterator[Row]:
-    draws = [draw(seed, images, images, same=True) for seed in range(seeds)]
+    first = draw(None, images, images, same=True)
     for (method, d), published in PUBLISHED.items():
         split, weight = (alternated, 0.0) if method == "SVD" else (closed, tau)
-        got = [scores(each, d, weight, split, seed) for seed, each in enumerate(draws)]
+        got = [scores(first, d, weight, split, seed) for seed in range(seeds)]
         for at, name in enumerate(("mean", "median")):
             yield Row(f"{method} {d}/{d // 2}, {name}", published, [pair[at] for pair in got])
+        draws = [draw(seed, images, images, same=True) for seed in range(seeds)]
+        others = [scores(each, d, weight, split, 0)[1] for each in draws]
+        yield Row(f"{method} {d}/{d // 2}, median, shuffled", published, others)
+
+
+def starts(images: int) -> Iterator[Row]:
+    """The same SVD experiment by where the unseen basis comes from."""
+    first = draw(None, images, images, same=True)
+    for split in (closed, alternated):
+        for method, tau in (("SVD", 0.0), ("ASVD", 0.15)):
+            for d in (16, 128):
+                got = scores(first, d, tau, split, 0)[1]
+                name = f"{method} {d}/{d // 2}, median, {split.__name__}"
+                yield Row(name, PUBLISHED[method, d], [got])
 
 
 def body(seeds: int, train: int, test: int, images: int) -> str:
     return "\n\n".join([
-        f"Learned from {train} zeros (and as many mixtures, tau 0.2), judged by {test} other "
-        "mixtures; unseen basis from the residual (`rtsep.learn.unseen`):",
+        f"Learned from the first {train} zeros (and as many mixtures, tau 0.2), judged by the next "
+        f"{test} mixtures; unseen basis from the residual (`rtsep.learn.unseen`):",
         table(inductive(seeds, train, test)),
-        f"Learned from {images} zeros and judged by mixtures of the same; for the SVD the unseen "
-        f"basis by {ROUNDS} alternations from uniform H_0 and H_1, for the ASVD (tau 0.15) from "
-        "the residual; spread over draws of images:",
+        f"Learned from the first {images} zeros and judged by mixtures of the same; for the SVD "
+        f"the unseen basis by {ROUNDS} alternations from uniform H_0 and H_1, for the ASVD "
+        "(tau 0.15) from the residual; spread over starts, where shuffled over draws of images:",
         table(nearest(seeds, images)),
+        "Both starts for both:",
+        table(starts(images)),
+        WHY,
     ])  # fmt: skip
+
+
+WHY = """\
+Why the first table differs. Its protocol is the sound one: other images than those learned from, \
+the unseen basis at the objective's global minimum. The slides state neither, and this basis, \
+whose objective is the lowest, is not the one whose PSNR is highest: any split of span(W_0, W_1) \
+fits equally well. Searched were 13 starts (orthonormalised normal, uniform and exemplar W_1; \
+leading singular vectors of V, centred and not; uniform and normal H), 4 orders of the alternation \
+with 1 to 100 rounds, digit pairs, 64 to 5000 images, tau 0.02 to 0.5 against mixtures learned \
+from, mixtures judged by, and ones, clipped and unclipped mixtures, gains 1 and 0.5, mean, median \
+and pooled PSNR of either source. What raises both SVD figures is a start with uniform activations (+1.0 \
+and +1.1 dB), or W_1 from the singular vectors of V with H_1 before H_0 (+1.1, +0.7); what \
+raises all four is to judge by the images learned from, and few of them. \
+The median over images adds 0.3 more; the authors' notebooks call the mean over the two sources \
+`mean_psnrs` and show the median over images, so the slides' "Mean PSNR" may be that. With these \
+(second table) all four agree to 0.3 dB, but no single start gives all four: uniform activations \
+spoil the ASVD at 128/64 by 5 dB (third table). The choice was made knowing the four numbers, so it is \
+the likeliest reading, not a proof; draws of other images move it by the spread shown."""
 
 
 def main() -> None:
