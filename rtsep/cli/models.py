@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -58,12 +59,19 @@ def list_models(context: typer.Context, json_: Json = False) -> None:
 @models.command()
 def show(
     name: Annotated[str, typer.Argument(help="Name or path.")],
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw basis and objective: .png, .svg, .pdf")
+    ] = None,
     json_: Json = False,
 ) -> None:
-    """Show a model's card."""
+    """Show a model's card, and draw its basis."""
     from rtsep.artefacts.library import load
+    from rtsep.cli.picture import draw
 
-    card = asdict(load(name).card)
+    model = load(name)
+    card = asdict(model.card)
+    if picture:
+        draw(model, picture)
     if json_:
         print(json.dumps(card))
         return
