@@ -56,6 +56,19 @@ def test_nothing_clicks(model_after):
     assert jumps[5900:-4000].max() <= 1.2 * steady
 
 
+def test_the_new_model_fades_in_evenly():
+    """From silence to a mask of one: the sound comes in along a straight line."""
+    silent = {"voice.gain": -80, "max_attenuation": 100}
+    running = rtsep.Engine(pair(rate=RATE), rate=RATE, **silent)
+    x, start = sine(6000, RATE, 1000.0), 2000
+    before = running.process(x[:start])
+    running.swap("bypass")
+    y = np.concatenate([before, running.process(x[start:])])
+    overlap = running.spec.synthesis
+    line = np.clip((np.arange(6000) - start - overlap / 2) / FADE, 0, 1)
+    assert np.abs(y - line * delayed(x, running.latency)).max() <= 0.5 * overlap / FADE
+
+
 def test_a_swap_to_what_sounds_alike_is_not_heard():
     running, x = engine("bypass"), babble(9000)
     before = running.process(x[:3000])
