@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rtsep.cli.options import Json, given, load_kernels, say
+from rtsep.cli.stop import stoppable
 
 if TYPE_CHECKING:
     from rtsep.artefacts.basis import Basis
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 class Method(StrEnum):
     nmf = "nmf"
+    plca = "plca"
+    mdnmf = "mdnmf"
+    exemplar = "exemplar"
     asvd = "asvd"
 
 
@@ -35,17 +39,21 @@ class Divergence(StrEnum):
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[float], None]]:
-    """A bar on the terminal, if standard error is one."""
+def progress_bar() -> Iterator[tuple[Callable[[float], None], Callable[[float], None]]]:
+    """A bar on the terminal, if standard error is one: what moves it, what hears the objective."""
     if not sys.stderr.isatty():
-        yield lambda done: None
+        yield (lambda done: None), (lambda objective: None)
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("learning", total=1.0)
-        yield lambda done: bar.update(task, completed=done)
+
+        def told(objective: float) -> None:
+            bar.update(task, description=f"learning, objective {objective:.4g} a frame")
+
+        yield (lambda done: bar.update(task, completed=done)), told
 
 
 def refuse_inputs(target: Path, sources: list[Path]) -> None:
@@ -131,18 +139,30 @@ def learn(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of the model. [that of the file]")] = None,
     source: Annotated[str | None, typer.Option(help="What it models. [its name]")] = None,
-    role: Annotated[Role, typer.Option(help="What to do with that sound.")] = Role.remove,
+    role: Annotated[Role | None, typer.Option(help="What to do with that sound. [remove]")] = None,
     method: Annotated[Method, typer.Option(help="How to model it.")] = Method.nmf,
     rank: Annotated[
         int | None, typer.Option(help="Components. [what has proved best for method and role]")
     ] = None,
     rate: Annotated[int | None, typer.Option(help="Hz. [the recordings' highest]")] = None,
-    divergence: Annotated[Divergence, typer.Option(help="nmf: what to fit by.")] = Divergence.kl,
-    sparsity: Annotated[float, typer.Option(help="nmf: penalty on activations.")] = 0.0,
-    against: Annotated[
-        list[Path] | None, typer.Option(help="asvd: sounds not to explain; may be given again.")
+    divergence: Annotated[
+        Divergence | None, typer.Option(help="nmf, exemplar: what to fit by. [kl]")
     ] = None,
-    tau: Annotated[float | None, typer.Option(help="asvd: weight of --against, 0..1.")] = None,
+    sparsity: Annotated[float, typer.Option(help="nmf, mdnmf: penalty on activations.")] = 0.0,
+    smoothness: Annotated[
+        float, typer.Option(help="nmf: penalty on their steps from frame to frame.")
+    ] = 0.0,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(help="asvd, mdnmf: sounds not to explain; may be given again."),
+    ] = None,
+    tau: Annotated[
+        float | None, typer.Option(help="asvd, mdnmf: weight of --against, 0..1.")
+    ] = None,
+    append: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="nmf: keep its components and add --rank to them."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the start.")] = 0,
     live: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Record from the microphone instead.")
@@ -160,23 +180,26 @@ def learn(
         )
     if live is not None and not 0 < live <= 3600:
         raise ValueError(f"--live {live:g} is outside 0..3600 seconds")
+    from rtsep.artefacts.library import load, save
+
     target, called = target_for(output, name)
     refuse_inputs(target, files)
+    extend = None if append is None else load(append)
     material: list[Any] = list(files)
     if live is not None:
         material = [recorded(live, input_, None)]
         refuse_silence(material[0][0])
     else:
         load_kernels()
-    from rtsep.artefacts.library import save
     from rtsep.learn import learn_basis
 
     skipped: list[str] = []
-    with progress_bar() as progress:
+    with progress_bar() as (progress, told), stoppable(told) as enough:
         basis = learn_basis(
-            material, name=called, source=source, role=role.value, method=method.value, rank=rank,
-            rate=rate, against=against or (), tau=tau, divergence=divergence.value,
-            sparsity=sparsity, seed=seed, command=own_command(), progress=progress,
+            material, name=called, source=source, role=role and role.value,
+            method=method.value, rank=rank, rate=rate, against=against or (), tau=tau,
+            divergence=divergence and divergence.value, sparsity=sparsity, smoothness=smoothness,
+            extend=extend, seed=seed, command=own_command(), progress=progress, watch=enough,
             skip=skipped.append,
         )  # fmt: skip
     for words in skipped:

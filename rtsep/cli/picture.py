@@ -64,6 +64,7 @@ def draw(basis: "Basis", target: Path) -> None:
     axes = figure.subplots(1, panels, squeeze=False)[0]
     for axis, (mode, W) in zip(axes, basis.W.items(), strict=False):
         draw_basis(axis, W, card.rate, mode)
+        axis.set_ylim(0, card.bandwidth / 1000)
     if fell:
         draw_objective(axes[-1], fell)
     drawn = BytesIO()

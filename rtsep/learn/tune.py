@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from rtsep.artefacts.basis import Basis
 from rtsep.dsp.stream import MODES
-from rtsep.learn.basis import AGAINST_TAU, RANKS, learn_basis, provenance
+from rtsep.learn.basis import learn_basis, provenance
 from rtsep.learn.cache import Arrays, cached, stamps
 from rtsep.learn.corpus import Recording, Source, recordings
 from rtsep.learn.mixtures import Mixture, material, mixtures, parted
+from rtsep.learn.recipe import AGAINST, RANKS
 from rtsep.metrics.separation import si_sdr
 
 # samples, rate, model, latency mode -> samples of each source; of the engine, handed in
@@ -133,7 +134,8 @@ def suggest(trial: Any, question: Question) -> Settings:
         settings["tau"] = trial.suggest_float("tau", 0.0, 0.5)
     else:
         settings["divergence"] = trial.suggest_categorical("divergence", ("kl", "euclidean"))
-        settings["sparsity"] = trial.suggest_float("sparsity", 0.0, 1.0)
+        if settings["divergence"] == "kl":  # that of euclidean depends on the level
+            settings["sparsity"] = trial.suggest_float("sparsity", 0.0, 1.0)
         settings["unknown_rank"] = trial.suggest_int("unknown_rank", 4, 32, log=True)
     return settings
 
@@ -144,7 +146,7 @@ def default(question: Question) -> Settings:
     rank = RANKS[method, question.role]
     settings: Settings = {"method": method, "latency": question.modes[0], "rank": rank}
     if method == "asvd":
-        return settings | {"tau": AGAINST_TAU}
+        return settings | {"tau": AGAINST["asvd"]}
     return settings | {"divergence": "kl", "sparsity": 0.0, "unknown_rank": 16}
 
 
