@@ -131,7 +131,9 @@ def learn(
     sources: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="IN...", help="Sound files, or folders of them.", show_default=False
+            metavar="IN...",
+            help="Sound files, folders, globs or CSV manifests.",
+            show_default=False,
         ),
     ] = None,
     output: Annotated[

@@ -6,7 +6,6 @@ W (F, K), F bins, K components.
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,7 @@ from rtsep.learn.learned import (
     unseen,
 )
 from rtsep.learn.nonnegative import learn_nonnegative
+from rtsep.learn.provenance import printable, provenance
 from rtsep.learn.reading import Progress, Report, Specs, read_moments
 from rtsep.learn.recipe import Recipe, adversaries, completed, extended_rate
 from rtsep.learn.threads import one_thread
@@ -95,7 +95,7 @@ def learn_basis(
         windows={mode: [s.window, s.hop, s.synthesis] for mode, s in specs.items()},
         normalisation=NORMALISATIONS[recipe.kind],
         trained_on=before + (provenance(learned.used) if trained_on is None else trained_on),
-        command=_printable(command, 2000), seed=seed,
+        command=printable(command, 2000), seed=seed,
         created=datetime.now(UTC).date().isoformat(),
         quality=learned.quality | (quality or {}),
         options=(earlier.options if earlier else {}) | (options or {}),
@@ -134,16 +134,3 @@ LEARN: dict[str, Callable[..., Learned]] = {
 
 def _padded(W: Array, bins: int) -> Array:
     return np.pad(W, ((0, bins - len(W)), (0, 0)))
-
-
-def provenance(used: Sequence[Recording]) -> list[dict[str, Any]]:
-    """What a card says of material nobody has described; no folder of this machine in it."""
-    names = [Path(each.name).name for each in used]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    seconds = round(sum(each.seconds for each in used), 1)
-    corpus = _printable(", ".join(names[:3]), 150) + more
-    return [{"corpus": corpus, "licence": "not stated", "files": len(used), "seconds": seconds}]
-
-
-def _printable(text: str, longest: int) -> str:
-    return "".join(each if each.isprintable() else "?" for each in text)[:longest]

@@ -1,4 +1,4 @@
-"""Recordings to learn from, streamed as mono blocks: files, folders of them, or arrays.
+"""Recordings to learn from, streamed as mono blocks: files, what names many, or arrays.
 
 Memory stays that of one block, however long a recording is.
 """
@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.dsp.stream import MAX_RATE, MIN_RATE
+from rtsep.learn.listing import sound_files
 
 Samples = NDArray[np.float32]
 Source = str | PathLike[str] | tuple[NDArray[Any], int]
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf")
 BLOCK = 1 << 16  # samples a channel
 MAX_CHANNELS = 8
 
@@ -43,8 +43,8 @@ class Recording:
 def recordings(sources: Source | Sequence[Source], skip: Callable[[str], None]) -> list[Recording]:
     """All that can be opened; `skip` gets a line for each that cannot, ValueError if all.
 
-    A source is a file, a folder (searched through with its subfolders) or (samples, rate) with
-    float samples (n,) or (channels, n).
+    A source is a file, a folder (searched through with its subfolders), a glob, a CSV manifest
+    or (samples, rate) with float samples (n,) or (channels, n).
     """
     usable, reasons = [], []
     for source in _listed(sources):
@@ -81,22 +81,14 @@ def _listed(sources: Source | Sequence[Source]) -> Iterator[Source]:
     if isinstance(sources, str | PathLike) or _is_array_source(sources):
         sources = [sources]  # type: ignore[list-item]
     for source in sources:
-        if isinstance(source, str | PathLike) and Path(source).is_dir():
-            yield from _sound_files(Path(source))
+        if isinstance(source, str | PathLike):
+            yield from sound_files(Path(source))
         else:
             yield source  # type: ignore[misc]
 
 
 def _is_array_source(source: object) -> bool:
     return isinstance(source, tuple) and len(source) == 2 and isinstance(source[0], np.ndarray)
-
-
-def _sound_files(folder: Path) -> list[Path]:
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    files = sorted(path for path in found if path.is_file())
-    if not files:
-        raise ValueError(f"{folder}: no sound file in it (wanted: {', '.join(SUFFIXES)})")
-    return files
 
 
 def _examine(source: Source) -> Recording:

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from rtsep.artefacts.basis import Basis
 from rtsep.dsp.stream import MODES
-from rtsep.learn.basis import learn_basis, provenance
+from rtsep.learn.basis import learn_basis
 from rtsep.learn.cache import Arrays, cached, stamps
 from rtsep.learn.corpus import Recording, Source, recordings
 from rtsep.learn.mixtures import Mixture, material, mixtures, parted
+from rtsep.learn.provenance import provenance
 from rtsep.learn.recipe import AGAINST, RANKS
 from rtsep.metrics.separation import si_sdr
 

@@ -1,0 +1,117 @@
+"""What names many recordings, and what a card says of them."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from models import babble
+from rtsep.learn import learn_basis
+from rtsep.learn.corpus import Recording, recordings
+from rtsep.learn.listing import sound_files
+from rtsep.learn.provenance import provenance
+
+RATE = 16000
+
+
+@pytest.fixture
+def takes(tmp_path):
+    """a.wav, b.flac and no sound in a folder; c.wav in one below."""
+    (tmp_path / "below").mkdir()
+    for at, name in enumerate(("b.flac", "a.wav", "below/c.wav")):
+        sf.write(tmp_path / name, babble(RATE, seed=at), RATE)
+    (tmp_path / "notes.txt").write_text("no sound")
+    return tmp_path
+
+
+def names(source):
+    return [os.path.basename(each.name) for each in recordings(source, pytest.fail)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("*.wav", ["a.wav"]),
+        ("*", ["a.wav", "b.flac", "c.wav"]),
+        ("**/*.wav", ["a.wav", "c.wav"]),
+        ("**", ["a.wav", "b.flac", "c.wav"]),
+        ("[ab].*", ["a.wav", "b.flac"]),
+        ("?.flac", ["b.flac"]),
+        (".", ["a.wav", "b.flac", "c.wav"]),
+        ("a.wav", ["a.wav"]),
+    ],
+)
+def test_folders_and_globs_name_sound_files_sorted(takes, pattern, found):
+    assert names(takes / pattern) == found
+    assert names(str(takes / pattern)) == found
+
+
+def test_a_file_whose_name_looks_like_a_glob_is_itself(takes):
+    (takes / "a.wav").rename(takes / "[take].wav")
+    assert names(takes / "[take].wav") == ["[take].wav"]
+
+
+@pytest.mark.parametrize("column", ["file", "path"])
+def test_a_manifest_names_files_relative_to_itself_in_its_order(takes, column, monkeypatch):
+    monkeypatch.chdir("/")
+    rows = f"\ufefflicence,{column}\nCC0,below/c.wav\n,\nCC BY,a.wav\nCC0,below/c.wav\n"
+    (takes / "m.csv").write_text(rows, encoding="utf-8")
+    assert names(takes / "m.csv") == ["c.wav", "a.wav"]
+
+
+def test_a_manifest_s_missing_file_is_skipped_with_a_line(takes):
+    (takes / "m.csv").write_text("file\nnone.wav\na.wav\n")
+    lines = []
+    assert len(recordings(takes / "m.csv", lines.append)) == 1
+    assert "none.wav: no such file" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (b"name,licence\na.wav,CC0\n", "columns name, licence .wanted: file or path"),
+        (b"", "columns none"),
+        (b"file\n", "0 rows name a file"),
+        (b"file\n\xff\xfe\n", "no CSV file that can be read"),
+    ],
+)
+def test_bad_manifests_are_refused(takes, rows, reason):
+    (takes / "m.csv").write_bytes(rows)
+    with pytest.raises(ValueError, match=rf"m\.csv: .*{reason}"):
+        recordings(takes / "m.csv", pytest.fail)
+
+
+def test_globs_without_sound_are_refused(takes):
+    with pytest.raises(ValueError, match=r"\*\.txt: no sound file matches"):
+        sound_files(takes / "*.txt")
+
+
+def test_learning_takes_them_and_the_card_names_every_file(takes):
+    made = learn_basis(
+        [str(takes / "*.*"), takes / "below"], name="fan", rank=2, passes=5, skip=pytest.fail
+    )
+    (record,) = made.card.trained_on
+    assert record == {
+        "corpus": "a.wav, b.flac, c.wav", "licence": "not stated", "files": 3, "seconds": 3.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [1, 7, 300, 5000])
+def test_every_file_is_counted_and_as_many_named_as_fit(count):
+    used = [Recording(f"/home/me/take{i:05}.wav", RATE, RATE // 2, list) for i in range(count)]
+    records = provenance(used)
+    assert sum(each["files"] for each in records) == count
+    assert sum(each["seconds"] for each in records) == pytest.approx(count / 2, rel=1e-3)
+    assert all(len(each["corpus"]) <= 200 for each in records)
+    assert not any("/" in each["corpus"] for each in records)
+    named = ", ".join(each["corpus"] for each in records)
+    assert all(Path(each.name).name in named for each in used[:300])
+    assert ("more" in named) == (count == 5000)
+
+
+def test_a_name_too_long_or_unprintable_is_cut():
+    (record,) = provenance([Recording("x" * 999 + "\n", RATE, RATE, list)])
+    assert len(record["corpus"]) <= 200
+    assert np.isclose(record["seconds"], 1)
