@@ -20,6 +20,7 @@ from rtsep.learn.audio_separation import audio_separation
 from rtsep.metrics import si_sdr
 
 SNR = 3.0  # dB
+SILENT = 1e-6  # mean square, where the whole noise has a peak of one
 PUBLISHED = {"semi": 5.46, "semi_adv": 6.84}
 TAUS = (1.0, 0.25, 0.1)
 SETTINGS = {
@@ -35,10 +36,13 @@ def mixed(speech: Samples, noise: Samples) -> tuple[Samples, Samples, float]:
 
 
 def excerpt(noises: Sequence[Samples], length: int, rng: np.random.Generator) -> Samples:
+    """A place, not silent, in one of the noises that are long enough."""
     long_enough = [noise for noise in noises if len(noise) > length]
-    noise = long_enough[rng.integers(len(long_enough))]
-    at = rng.integers(len(noise) - length)
-    return noise[at : at + length]
+    while True:
+        noise = long_enough[rng.integers(len(long_enough))]
+        at = rng.integers(len(noise) - length)
+        if np.vdot(cut := noise[at : at + length], cut) > SILENT * length:
+            return cut
 
 
 def speaker_scores(
@@ -50,7 +54,8 @@ def speaker_scores(
     noisy, references = [m[0] for m in mixtures], [m[1] for m in mixtures]
     beta = float(np.mean([m[2] for m in mixtures])) ** 0.5
     scores = {"input": _mean_si_sdr(references, noisy)}
-    for name, tau in {"semi": 0.0} | {f"semi_adv tau {tau:g}": tau for tau in TAUS}.items():
+    ways = {"semi": 0.0} | {f"semi_adv tau {tau:g}": tau for tau in TAUS}
+    for name, tau in ways.items():
         model = audio_separation(
             name.split()[0], n_fft=512, hop_length=256, betas=[beta, 1.0],
             tau_A=tau, random_state=seed, **SETTINGS | more,

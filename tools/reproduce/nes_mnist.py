@@ -107,8 +107,8 @@ def estimates(
 
 def main() -> None:
     options = arguments(__doc__)
-    sizes = (1000, 300, 30) if options.small else (12000, 5000, 200)
-    grid = ((16,), (0.1,)) if options.small else ((16, 32, 64), (0.0, 0.1))
+    sizes = (1000, 300, 30) if options.small else (12000, 5000, 100)
+    grid = ((16,), (0.1,)) if options.small else ((64, 256), (0.0,))
     body = table(rows(*grid, *sizes))
     publish("NES, table 1 on MNIST: Const and NMF", body, options.write)
 
