@@ -261,3 +261,15 @@ def test_the_batch_call_names_its_sources():
     assert list(stems) == ["voice", "fan"]
     assert all(stem.dtype == np.float32 for stem in stems.values())
     assert list(rtsep.separate(x, RATE, "bypass")) == ["all"]
+
+
+@pytest.mark.parametrize("kind", ["i2", "i4", "u1", "?", "c8"])
+def test_the_batch_call_refuses_what_is_no_sound(kind):
+    with pytest.raises(TypeError, match=str(np.dtype(kind))):
+        rtsep.separate(np.ones(1000, kind), 48000, "bypass")
+
+
+@pytest.mark.parametrize("shape", [(), (1, 2, 3)])
+def test_the_batch_call_refuses_another_shape(shape):
+    with pytest.raises(ValueError, match="shape"):
+        rtsep.separate(np.ones(shape, np.float32), 48000, "bypass")

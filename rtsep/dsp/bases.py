@@ -5,7 +5,8 @@ Recursive statistics of the majorise-minimise update (METHODS: online KL-NMF, as
     A <- rho A + C + (1 - rho) p W1 ,   W1 <- A / sum_f A ,
 rho = exp(-hop / forgetting time) and p W1 a pseudo-count that keeps the basis where it is when
 there is nothing to learn from.  Within a frame activations and basis alternate; A is kept once.
-A zero cannot be left by a multiplicative update, so every entry stays above FLOOR.
+The statistics are those of KL whatever the activations are fitted by.  A zero cannot be left by a
+multiplicative update, so every entry stays above LEAST.
 """
 
 import numpy as np

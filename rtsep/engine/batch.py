@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtsep.engine.blocks import Samples
+from rtsep.engine.blocks import Samples, planes
 from rtsep.engine.engine import Engine
 from rtsep.engine.models import Model
 
@@ -23,8 +23,11 @@ def separate(
 ) -> dict[str, Samples]:
     """Every source of a whole recording, in time with it: float32 of the shape of `samples`.
 
-    samples : (n,) or (channels, n).  Bit-identical to streaming it through an `Engine`.
+    samples : float (n,) or (channels, n).  Bit-identical to streaming it through an `Engine`.
     """
+    if not isinstance(samples, np.ndarray) or samples.ndim not in (1, 2):
+        shape = getattr(samples, "shape", type(samples).__name__)
+        raise ValueError(f"samples have shape {shape} (wanted: (n,) or (channels, n))")
     engine = Engine(
         model,
         rate=rate,
@@ -34,7 +37,8 @@ def separate(
         unknown=unknown,
         linked=linked,
     )
-    delay = np.zeros((*samples.shape[:-1], engine.latency), np.float32)
-    stems = engine.separate(np.concatenate([samples.astype(np.float32), delay], axis=-1))
+    x = planes(samples, engine.channels)
+    delay = np.zeros((engine.channels, engine.latency), np.float32)
+    stems = engine.separate(np.concatenate([x, delay], axis=1))
     stems = stems[:, :, engine.latency :].reshape(len(engine.sources), *samples.shape)
     return dict(zip(engine.sources, stems, strict=True))
