@@ -17,7 +17,7 @@ def hann(length):
 
 
 def windows(window, half, hop):
-    """Low-delay pair as METHODS 7.4 writes it, sample by sample."""
+    """Low-delay pair as Mauler and Martin give it, sample by sample."""
     long, short = hann(2 * (window - half)), hann(2 * half)
     analysis, synthesis = np.zeros(window), np.zeros(window)
     for n in range(window):
@@ -130,7 +130,7 @@ def wiener(parts, exponent=2.0):
 
 
 def gain(masks, weights, magnitude, least=0.0, floor=0.0, strength=1.0, opened=None):
-    """DESIGN 8.5, for masks (S, F): the factor of every bin."""
+    """The output formula, for masks (S, F): the factor of every bin."""
     g = np.tensordot(weights, masks, 1)
     g = np.maximum(g, least)
     g = np.maximum(g, np.minimum(1, floor / np.maximum(magnitude, 1e-20)))

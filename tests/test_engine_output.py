@@ -1,4 +1,4 @@
-"""The output: masks weighted, bounded, weakened and muted, as DESIGN 8.5 and 8.6 define it."""
+"""The output: masks weighted, bounded, weakened and muted, as `rtsep.engine.hop` defines it."""
 
 import numpy as np
 import pytest

@@ -101,7 +101,7 @@ def changing_source(n, rate):
 
 
 def test_online_is_at_most_a_decibel_behind_offline():
-    """METHODS 7.3: against NMF that hears all of the recording, after half a second to warm up."""
+    """Against NMF that hears all of the recording, after half a second to warm up."""
     rate, n = 16000, 48000
     fan = models.model(rate=rate, rank=8, seed=3)
     rng = np.random.default_rng(4)

@@ -1,6 +1,6 @@
 """The unknown source's basis, learned while the stream runs.
 
-Recursive statistics of the majorise-minimise update (METHODS: online KL-NMF, as in Lefevre, Bach
+Recursive statistics of the majorise-minimise update (online KL-NMF, as in Lefevre, Bach
 & Fevotte 2011 and scikit-learn's MiniBatchNMF): with C = W1 * (v/y) h1 the statistics of one frame,
     A <- rho A + C + (1 - rho) p W1 ,   W1 <- A / sum_f A ,
 rho = exp(-hop / forgetting time) and p W1 a pseudo-count that keeps the basis where it is when
