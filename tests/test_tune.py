@@ -139,7 +139,7 @@ def test_the_value_is_the_improvement_of_the_sound_to_keep(corpora):
 
 
 @pytest.mark.parametrize("role", ["remove", "keep"])
-@pytest.mark.parametrize("method", tune.TUNED)
+@pytest.mark.parametrize("method", tune.TUNABLE)
 def test_the_default_is_within_what_is_searched(role, method):
     """Optuna replaces a queued value that its range does not hold."""
     optuna = study.optuna()
@@ -149,6 +149,12 @@ def test_the_default_is_within_what_is_searched(role, method):
     searched = optuna.create_study()
     searched.enqueue_trial(asked)
     assert tune.suggest(searched.ask(), question) == asked
+
+
+@pytest.mark.parametrize("method", tune.TUNABLE)
+def test_every_method_is_tried(corpora, method):
+    found = tuned("--trials", 2, "--method", method)
+    assert found["settings"]["method"] == method
 
 
 # what is refused

@@ -131,7 +131,8 @@ def tune(
     source: Annotated[str | None, typer.Option(help="What it models. [its name]")] = None,
     role: Annotated[Role, typer.Option(help="What to do with that sound.")] = Role.remove,
     method: Annotated[
-        list[str] | None, typer.Option(help="To try; may be given again. [nmf, asvd]")
+        list[str] | None,
+        typer.Option(help="To try, nmf, asvd or mdnmf; may be given again. [nmf, asvd]"),
     ] = None,
     latency: Annotated[
         list[Latency] | None, typer.Option(help="To try; may be given again. [high]")

@@ -33,6 +33,7 @@ Report = Callable[[float, int], None]
 SHARES = (0.6, 0.2, 0.2)
 WORST, BEST = -60.0, 60.0  # dB, what silent and perfect estimates count
 TUNED = ("nmf", "asvd")
+TUNABLE = (*TUNED, "mdnmf")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Question:
     files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for what, chosen, known in (("method", self.methods, TUNED), ("mode", self.modes, MODES)):
+        for what, chosen, known in (("method", self.methods, TUNABLE), ("mode", self.modes, MODES)):
             for each in chosen:
                 if each not in known:
                     raise ValueError(f"{what} {each!r} is not tuned (one of {', '.join(known)})")
@@ -131,8 +132,8 @@ def suggest(trial: Any, question: Question) -> Settings:
     settings = {"method": trial.suggest_categorical("method", q.methods)}
     settings["latency"] = trial.suggest_categorical("latency", q.modes)
     settings["rank"] = trial.suggest_int("rank", 1, 64, log=True)
-    if settings["method"] == "asvd":
-        settings["tau"] = trial.suggest_float("tau", 0.0, 0.5)
+    if settings["method"] in AGAINST:
+        settings["tau"] = trial.suggest_float("tau", 0.0, 1.0)
     else:
         settings["divergence"] = trial.suggest_categorical("divergence", ("kl", "euclidean"))
         if settings["divergence"] == "kl":  # that of euclidean depends on the level
@@ -144,10 +145,10 @@ def suggest(trial: Any, question: Question) -> Settings:
 def default(question: Question) -> Settings:
     """What `rtsep learn` does unless told, the first trial of every study."""
     method = question.methods[0]
-    rank = RANKS[method, question.role]
+    rank = RANKS["asvd" if method == "asvd" else "nmf", question.role]
     settings: Settings = {"method": method, "latency": question.modes[0], "rank": rank}
-    if method == "asvd":
-        return settings | {"tau": AGAINST["asvd"]}
+    if method in AGAINST:
+        return settings | {"tau": AGAINST[method]}
     return settings | {"divergence": "kl", "sparsity": 0.0, "unknown_rank": 16}
 
 
@@ -159,7 +160,7 @@ def learned(settings: Settings, sounds: Sounds, question: Question, **card: Any)
     return learn_basis(
         [(sounds.learn, q.rate)], role=q.role, method=s["method"], rank=s["rank"], rate=q.rate,
         against=[(sounds.against, q.rate)] if tau else (), tau=tau, seed=q.seed,
-        divergence=s.get("divergence", "kl"), sparsity=s.get("sparsity", 0.0), options=options,
+        divergence=s.get("divergence"), sparsity=s.get("sparsity", 0.0), options=options,
         trained_on=sounds.trained_on, **({"name": "trial"} | card),
     )  # fmt: skip
 
