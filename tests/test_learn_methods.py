@@ -126,8 +126,18 @@ def test_another_take_keeps_what_was_there_and_explains_the_new():
     from rtsep.learn.quality import held_out
 
     taken = [(buzz(hertz=331), RATE)]
-    worse, better = (next(iter(held_out(b, taken).values())) for b in (first, both))
-    assert better < 0.5 * worse
+    for mode in first.W:
+        figures = (held_out(basis, taken, mode=mode) for basis in (first, both))
+        worse, better = (next(iter(each.values())) for each in figures)
+        assert better < 0.5 * worse
+
+
+def test_all_modes_add_the_same_components_in_one_order():
+    two = np.concatenate([buzz(1, hertz) for hertz in (330, 1500)])
+    both = learned(two, rank=4, extend=learned(), passes=60)
+    peaks = [np.argmax(W[:, 3:], axis=0) for W in both.W.values()]
+    assert np.ptp(peaks[0]) > 10, "not all are alike"
+    assert np.ptp(peaks, axis=0).max() <= 2
 
 
 def test_a_take_of_less_bandwidth_narrows_the_basis():

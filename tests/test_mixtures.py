@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,6 +120,17 @@ def test_what_is_kept_is_made_once_and_again_when_damaged_or_stale(tmp_path):
         (tmp_path / f"x-{cache.digest([1])}.npz").write_bytes(content)
         assert cache.cached(tmp_path, "x", [1], make)["x"].sum() == 10
     assert len(made) == 5
+
+
+def test_a_writer_cut_off_leaves_nothing_behind(tmp_path, monkeypatch):
+    def cut_off(file, **arrays):
+        file.write(b"PK half of it") if hasattr(file, "write") else Path(file).write_bytes(b"PK")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        cache.cached(tmp_path, "x", [1], lambda: {"x": np.zeros(3)})
+    assert not [*tmp_path.iterdir()]
 
 
 def test_two_processes_at_once_both_read_whole_arrays(tmp_path):
