@@ -6,6 +6,7 @@ The only importer of sounddevice, and only once a device is wanted.
 import atexit
 import ctypes
 import os
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -17,8 +18,6 @@ from rtsep.ports import devices as choice
 from rtsep.ports.devices import INPUT, OUTPUT, Device
 
 PLUGIN_LATENCY = 0.03  # seconds; below, PulseAudio underruns and may lose the stream's thread
-
-JACK_NO_START = 1  # JackNoStartServer of jack/types.h
 
 
 @dataclass(frozen=True)
@@ -60,36 +59,21 @@ def sounddevice() -> Any:
         raise OSError("PortAudio is missing: apt install libportaudio2") from error
     except Exception as error:  # its own error class cannot be named before the import
         raise OSError(f"PortAudio does not start: {error}") from error
-    atexit.register(_leave_jack, module)
+    if sys.platform == "linux":  # where JACK and PulseAudio are
+        atexit.register(_let_be, module)
     return module
 
 
-def abandon(sd: Any) -> None:
-    """Let PortAudio be when the process ends: to end it would wait for a dead server for ever.
+def _let_be(sd: Any) -> None:
+    """At exit PortAudio is left as it is: the system closes what it had open.
 
-    sounddevice does that at exit; told that there is nothing to end, it does not.
+    To end it would wait for ever for a PulseAudio that died, and abort or crash where JACK is gone
+    or has dropped us; to ask JACK whether it still lives can hang as well.  sounddevice ends
+    PortAudio at exit; told that there is nothing to end, it does not.  Then JACK's thread calls
+    PortAudio to the last, so its code must not be unloaded, as cffi would do.
     """
+    ctypes.CDLL(sd._libname, os.RTLD_NOW | os.RTLD_NODELETE)
     sd._initialized = 0
-
-
-def _leave_jack(sd: Any) -> None:
-    """PortAudio aborts the process where the JACK server it knew is gone by now."""
-    known = any(api["name"].startswith("JACK") for api in sd.query_hostapis())
-    if known and not _jack_answers():
-        abandon(sd)
-
-
-def _jack_answers() -> bool:
-    """Whether a JACK server takes another client."""
-    try:
-        jack = ctypes.CDLL("libjack.so.0")  # PortAudio has it loaded
-    except OSError:
-        return True  # another system's JACK, not known to abort
-    jack.jack_client_open.restype = ctypes.c_void_p
-    client = jack.jack_client_open(b"rtsep-leaving", JACK_NO_START, ctypes.byref(ctypes.c_int()))
-    if client:
-        jack.jack_client_close(ctypes.c_void_p(client))
-    return bool(client)
 
 
 def devices() -> list[Device]:

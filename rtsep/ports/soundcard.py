@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 from rtsep.engine.engine import Engine
-from rtsep.ports.portaudio import Route, abandon, asked_latency, open_stream, reason, sounddevice
+from rtsep.ports.portaudio import Route, asked_latency, open_stream, reason, sounddevice
 
 STALL = 2.0  # seconds without a callback after which a sound server is taken for dead
 GLANCE = 0.5  # seconds between two looks that count at most: we may have been halted ourselves
@@ -71,7 +71,6 @@ def _within(seconds: float, act: Callable[[], None]) -> bool:
 def _abandon(opened: _Open) -> None:
     """Leave a stream to itself, its memory kept."""
     opened.lost, opened.engine.live = True, False
-    abandon(sounddevice())
 
 
 def _shut(opened: _Open) -> None:
