@@ -9,7 +9,7 @@ import pytest
 
 from rtsep.artefacts import library
 from rtsep.artefacts.basis import Basis
-from rtsep.artefacts.card import Card, CardError, to_json
+from rtsep.artefacts.card import Card, CardError, NetworkCard, to_json
 from rtsep.dsp.stream import MODES, stream_spec
 
 
@@ -18,6 +18,15 @@ def card(kind="nmf", rate=8000, rank=3, **values):
     windows = {mode: [s.window, s.hop, s.synthesis] for mode, s in specs.items()}
     given = {"divergence": "kl", "power": 1, "bandwidth": rate / 2, **values}
     return Card("fan", kind, "fan", "remove", rate, rank=rank, windows=windows, **given)
+
+
+def network_card(**values):
+    given = {
+        "name": "net", "sources": [{"name": "speech", "role": "keep"}], "bandwidth": 20000,
+        "feature": "magnitude", "bands": 513, "states": [[1, 8]], "initialiser_bytes": 1 << 20,
+        "memory_bytes": 64 << 20, **values,
+    }  # fmt: skip
+    return NetworkCard(**given)
 
 
 def basis(kind="nmf", **values):

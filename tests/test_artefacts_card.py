@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_files import card, opens
+from made_files import card, network_card, opens
 
-from rtsep.artefacts.card import FIELDS, CardError, from_json, to_json
+from rtsep.artefacts.card import FIELDS, NETWORK_FIELDS, CardError, from_json, to_json
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=30)
 
@@ -52,6 +52,39 @@ def test_a_card_with_a_wrong_field_cannot_be(name, value):
         with pytest.raises(CardError) as caught:
             from_json(json.dumps(shown))
         assert str(caught.value).isprintable()
+
+
+NETWORK_WRONG = {name: WRONG[name] for name in FIELDS.keys() & NETWORK_FIELDS.keys()} | {
+    "kind": ["nmf", "asvd", 1], "rate": [0, 48000.0, 8000], "bandwidth": [0, 24001, "wide"],
+    "sources": [[], "speech", [{"name": "x"}], [{"name": "unknown", "role": "keep"}],
+                [{"name": "x", "role": "mute"}], [{"name": "x", "role": "keep"}] * 2,
+                [{"name": each, "role": "keep"} for each in "xyz"]],
+    "window": [0, 1023, 4096], "hop": [0, 2000], "feature": [None], "bands": [0], "lookahead": [1],
+    "states": [[3], [[0]], [[2, -1]], [[1 << 21]], [[1 << 19]] * 3, [[1]] * 65, [[1] * 7], None],
+    "quality": [{"x": []}, []], "initialiser_bytes": [-1, 1 << 30], "memory_bytes": [0, 1 << 40, 1.5], "cost": [[], {"": 1}],
+}  # fmt: skip
+
+
+def test_every_field_of_a_networks_card_is_checked():
+    assert NETWORK_WRONG.keys() == NETWORK_FIELDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(n, v) for n, values in NETWORK_WRONG.items() for v in values]
+)
+def test_a_networks_card_with_a_wrong_field_cannot_be(name, value):
+    with pytest.raises(CardError, match=r"^model"):
+        replace(network_card(), **{name: value})
+    shown = json.loads(to_json(network_card())) | {name: value}
+    with pytest.raises(CardError) as caught:
+        from_json(json.dumps(shown))
+    assert str(caught.value).isprintable()
+
+
+def test_a_networks_card_survives_json():
+    made = network_card(cost={"run_us": 80.5}, options={"seed": 3}, states=[[2, 1, 4], []])
+    assert from_json(to_json(made)) == made
+    assert (made.source, made.role, made.bins) == ("speech", "keep", 513)
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,8 @@ def load_basis(path: str | PathLike[str]) -> Basis:
 def _read(path: str | PathLike[str]) -> Basis:
     with npz.opened(path) as archive:
         card = from_json(npz.read(archive, "card", np.uint8, longest=MAX_JSON).tobytes())
+        if not isinstance(card, Card):
+            raise CardError(f"model {card.name!r}: kind {card.kind!r} (a basis is nmf or asvd)")
         expected = {f"W_{mode}": mode for mode in card.windows}
         if surplus := npz.names(archive) - expected.keys() - {"card"}:
             raise CardError(f"array {min(surplus)[:64]!r} is unknown (card: {', '.join(expected)})")
