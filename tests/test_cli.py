@@ -352,6 +352,7 @@ def test_ctrl_c_ends_denoise_without_a_trace(tmp_path):
 
 
 NO_DEVICE = """
+_libname = None  # no library to keep
 class default:
     hostapi = -1
 query_devices = query_hostapis = lambda: []
