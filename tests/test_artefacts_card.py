@@ -61,8 +61,8 @@ NETWORK_WRONG = {name: WRONG[name] for name in FIELDS.keys() & NETWORK_FIELDS.ke
                 [{"name": each, "role": "keep"} for each in "xyz"]],
     "window": [0, 1023, 4096], "hop": [0, 2000], "feature": [None], "bands": [0], "lookahead": [1],
     "states": [[3], [[0]], [[2, -1]], [[1 << 21]], [[1 << 19]] * 3, [[1]] * 65, [[1] * 7], None],
-    "quality": [{"x": []}, []], "initialiser_bytes": [-1, 1 << 30],
-    "memory_bytes": [0, 1 << 40, 1.5], "cost": [[], {"": 1}],
+    "quality": [{"x": []}, []], "cost": [[], {"": 1}], "initialiser_bytes": [-1, 1 << 30],
+    "memory_bytes": [0, 1 << 40, 1.5],
 }  # fmt: skip
 
 

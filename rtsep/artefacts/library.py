@@ -13,12 +13,13 @@ from typing import Any
 
 from rtsep.artefacts.basis import Basis, load_basis, save_basis
 from rtsep.artefacts.card import CardError
+from rtsep.artefacts.network import Network, load_network, save_network
 from rtsep.artefacts.whole import shown
 
 Name = str | PathLike[str]
 
-LOAD: dict[str, Callable[[Path], Basis]] = {".npz": load_basis}
-SAVE: dict[str, Callable[[Name, Any], None]] = {".npz": save_basis}
+LOAD: dict[str, Callable[[Path], Basis | Network]] = {".npz": load_basis, ".onnx": load_network}
+SAVE: dict[str, Callable[[Name, Any], None]] = {".npz": save_basis, ".onnx": save_network}
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -55,7 +56,7 @@ def find(model: Name) -> Path:
     raise CardError(f"{shown(model)}: no such model{_nearest(os.fspath(model))}")
 
 
-def load(model: Name) -> Basis:
+def load(model: Name) -> Basis | Network:
     """A model by name or path; CardError for what is missing or no model."""
     path = find(model)
     if path.suffix not in LOAD:
@@ -63,11 +64,15 @@ def load(model: Name) -> Basis:
     return LOAD[path.suffix](path)
 
 
-def save(path: Name, model: Basis) -> None:
+def save(path: Name, model: Basis | Network) -> None:
     """Write a model's file whole or not at all; CardError for a suffix no model has."""
     suffix = Path(path).suffix
     if suffix not in SAVE:
         raise CardError(f"{shown(path)}: suffix {suffix!r} (a model has {', '.join(SAVE)})")
+    if isinstance(model, Network) != (suffix == ".onnx"):
+        raise CardError(
+            f"{shown(path)}: suffix {suffix!r} (model {model.card.name!r}: {model.card.kind})"
+        )
     SAVE[suffix](path, model)
 
 

@@ -183,10 +183,13 @@ def learn(
     if live is not None and not 0 < live <= 3600:
         raise ValueError(f"--live {live:g} is outside 0..3600 seconds")
     from rtsep.artefacts.library import load, save
+    from rtsep.artefacts.network import Network
 
     target, called = target_for(output, name)
     refuse_inputs(target, files)
     extend = None if append is None else load(append)
+    if isinstance(extend, Network):
+        raise ValueError(f"--append {append}: kind {extend.card.kind!r} (wanted: a basis, nmf)")
     material: list[Any] = list(files)
     if live is not None:
         material = [recorded(live, input_, None)]

@@ -10,12 +10,12 @@ import typer
 from rtsep.cli.options import Json
 
 if TYPE_CHECKING:
-    from rtsep.artefacts.card import Card
+    from rtsep.artefacts.card import Card, NetworkCard
 
 models = typer.Typer(name="models", help="List the models, or show one.")
 
 
-def licences(card: "Card") -> str:
+def licences(card: "Card | NetworkCard") -> str:
     return ", ".join(sorted({each["licence"] for each in card.trained_on}))
 
 
@@ -29,14 +29,16 @@ def row(name: str) -> dict[str, Any]:
     except CardError as error:
         return {"name": name, "error": str(error)}
     keys = ("kind", "source", "role", "rate", "rank")
-    return {"name": name} | {k: getattr(card, k) for k in keys} | {"licence": licences(card)}
+    told = {key: getattr(card, key) for key in keys if hasattr(card, key)}
+    return {"name": name} | told | {"licence": licences(card)}
 
 
 def line(found: dict[str, Any]) -> str:
     if "error" in found:
         return f"{found['name']:12} {found['error']}"
-    return "{name:12} {kind:5} {source:10} {role:7} {rate} Hz  rank {rank}  {licence}".format(
-        **found
+    rank = f"rank {found['rank']}" if "rank" in found else "network"
+    return "{name:12} {kind:5} {source:10} {role:7} {rate} Hz  {shown:8}  {licence}".format(
+        shown=rank, **found
     )
 
 
@@ -65,12 +67,17 @@ def show(
     json_: Json = False,
 ) -> None:
     """Show a model's card, and draw its basis."""
+    from rtsep.artefacts.basis import Basis
     from rtsep.artefacts.library import load
     from rtsep.cli.picture import draw
 
     model = load(name)
     card = asdict(model.card)
     if picture:
+        if not isinstance(model, Basis):
+            raise ValueError(
+                f"--picture {picture}: {name} is a network, which has no basis to draw"
+            )
         draw(model, picture)
     if json_:
         print(json.dumps(card))

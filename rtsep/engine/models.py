@@ -17,7 +17,12 @@ def load_model(model: Model) -> list[Basis]:
         return [model]
     if not isinstance(model, (str, PathLike)):
         raise TypeError(f"a model is a name, a path or a loaded model, not {type(model).__name__}")
-    return [] if model == "bypass" else [load(model)]
+    if model == "bypass":
+        return []
+    loaded = load(model)
+    if not isinstance(loaded, Basis):
+        raise ValueError(f"model {loaded.card.name!r}: kind {loaded.card.kind!r} does not run yet")
+    return [loaded]
 
 
 def load_models(model: Model | Sequence[Model]) -> list[Basis]:
