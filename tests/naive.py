@@ -189,7 +189,7 @@ class DecisionDirected:
 
     def __init__(self, separator, kept, step, *, decision=0.98, fast=0.05, share=0.5, blind=False):
         self.separator, self.kept, self.share, self.blind = separator, kept, share, blind
-        self.alpha, self.fast_memory = decision ** (step / (0.016 / 3)), np.exp(-step / fast)
+        self.alpha, self.fast_memory = decision, np.exp(-step / fast)
         self.track, self.held = 0.8 ** (step / 0.016), 0.9 ** (step / 0.016)
         self.settling, self.frames = max(1, round(0.1 / step)), 0
         self.fast = self.slow = self.presence = self.past = 0.0

@@ -53,7 +53,8 @@ class Plan:
 
 def noise(name: str, beginning: str, rank: int, **settings: Any) -> Plan:
     sets = ("noise_train", beginning), ("noise_test", beginning)
-    return Plan(name, name, ESC, *sets, rank, **settings)
+    options = {"slow_share": 0.5}  # for the noise of a place they do not know
+    return Plan(name, name, ESC, *sets, rank, options=options, **settings)
 
 
 SPEECH = Plan(

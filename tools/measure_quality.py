@@ -42,7 +42,11 @@ def streamed(model: Any, mixture: Samples, latency: str, **settings: Any) -> Sam
 
 
 def enrolled(
-    test: Mixture, latency: str, method: str, rank: int, options: dict[str, Any] | None = None
+    test: Mixture,
+    latency: str,
+    method: str,
+    rank: int | None = None,
+    options: dict[str, Any] | None = None,
 ) -> Samples:
     """The noise known, the speech unknown."""
     basis = learn_basis([(test.enrolment, RATE)], name="noise", method=method, rank=rank)
@@ -95,19 +99,22 @@ def methods(latencies: Sequence[str]) -> dict[str, Method]:
         "RNNoise": rnnoise,
     }
     for latency in latencies:
-        table[f"nmf {latency}"] = partial(enrolled, latency=latency, method="nmf", rank=4)
-        table[f"asvd {latency}"] = partial(enrolled, latency=latency, method="asvd", rank=1)
+        table[f"nmf {latency}"] = partial(enrolled, latency=latency, method="nmf")
+        table[f"asvd {latency}"] = partial(enrolled, latency=latency, method="asvd")
         table[f"speech {latency}"] = partial(unenrolled, latency=latency)
     return table
 
 
 def ablation(latency: str) -> dict[str, Method]:
     """The enrolled noise with one thing changed at a time."""
-    base: Method = partial(enrolled, latency=latency, method="nmf", rank=4)
+    base: Method = partial(enrolled, latency=latency, method="nmf")
     changes: dict[str, dict[str, Any]] = {
         "plain Wiener masks": {"decision": 0.0},
         "no slow variance": {"slow_share": 0.0},
+        "half slow variance": {"slow_share": 0.5},
         "slow variance only": {"slow_share": 1.0},
+        "decision 0.96": {"decision": 0.96},
+        "decision 0.99": {"decision": 0.99},
         "unknown rank 8": {"unknown_rank": 8},
         "unknown rank 24": {"unknown_rank": 24},
         "sparse unknown 0.1": {"unknown_sparsity": 0.1},
@@ -116,10 +123,10 @@ def ablation(latency: str) -> dict[str, Method]:
     }
     table = {"as shipped": base}
     table |= {
-        name: partial(enrolled, latency=latency, method="nmf", rank=4, options=options)
+        name: partial(enrolled, latency=latency, method="nmf", options=options)
         for name, options in changes.items()
     }
-    for rank in (1, 2, 3, 8, 16, 32):
+    for rank in (1, 3, 4, 8, 16, 32):
         table[f"rank {rank}"] = partial(enrolled, latency=latency, method="nmf", rank=rank)
     return table
 

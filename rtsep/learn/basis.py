@@ -31,7 +31,7 @@ from rtsep.learn.learned import (
 from rtsep.learn.nonnegative import learn_nonnegative
 from rtsep.learn.provenance import printable, provenance
 from rtsep.learn.reading import Progress, Report, Specs, read_moments
-from rtsep.learn.recipe import Recipe, adversaries, completed, extended_rate
+from rtsep.learn.recipe import OPTIONS, Recipe, adversaries, completed, extended_rate, family
 from rtsep.learn.threads import one_thread
 
 
@@ -98,7 +98,8 @@ def learn_basis(
         command=printable(command, 2000), seed=seed,
         created=datetime.now(UTC).date().isoformat(),
         quality=learned.quality | (quality or {}),
-        options=(earlier.options if earlier else {}) | (options or {}),
+        options=(earlier.options if earlier else OPTIONS.get((family(method), role), {}))
+        | (options or {}),
     )  # fmt: skip
     return Basis(card, {mode: _padded(W, specs[mode].bins) for mode, W in learned.W.items()})
 

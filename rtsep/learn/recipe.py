@@ -15,8 +15,10 @@ from rtsep.learn.reading import Report
 METHODS = (*factors.METHODS, "asvd")
 AGAINST = {"asvd": 0.2, "mdnmf": 0.1}  # methods that learn against something, and tau for it
 # What separates best, by tools/measure_quality.py --ablation: a noise of few components cannot
-# explain the speech in it; a source to be kept needs more to be told from the rest.
-RANKS = {("nmf", "remove"): 4, ("nmf", "keep"): 64, ("asvd", "remove"): 1, ("asvd", "keep"): 32}
+# explain the speech in it; a source to be kept needs more to be told from the rest.  A noise of
+# one place explains itself, the slow track adds less to it.
+RANKS = {("nmf", "remove"): 2, ("nmf", "keep"): 64, ("asvd", "remove"): 1, ("asvd", "keep"): 32}
+OPTIONS = {("nmf", "remove"): {"slow_share": 0.25}}
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,16 @@ def completed(
         divergence = "euclidean" if method == "mdnmf" else "kl"
         divergence = extend.card.divergence if extend else divergence
     if rank is None:
-        rank = RANKS.get(("asvd" if method == "asvd" else "nmf", role), 4)
+        rank = RANKS.get((family(method), role), 4)
         rank = max(1, extend.card.rank // 2) if extend else rank
     if tau is None:
         tau = 0.0 if nothing(against) else AGAINST.get(method, 0.0)
     return Recipe(method=method, rank=rank, divergence=divergence, tau=tau, extend=extend, **rest)
+
+
+def family(method: str) -> str:
+    """Of methods that want the same rank and options."""
+    return "asvd" if method == "asvd" else "nmf"
 
 
 def extended_rate(rate: int | None, corpus: Sequence[Recording], extend: Basis | None) -> int:

@@ -22,7 +22,7 @@ from rtsep.learn.cache import Arrays, cached, stamps
 from rtsep.learn.corpus import Recording, Source, recordings
 from rtsep.learn.mixtures import Mixture, material, mixtures, parted
 from rtsep.learn.provenance import provenance
-from rtsep.learn.recipe import AGAINST, RANKS
+from rtsep.learn.recipe import AGAINST, RANKS, family
 from rtsep.metrics.separation import si_sdr
 
 # samples, rate, model, latency mode -> samples of each source; of the engine, handed in
@@ -145,7 +145,7 @@ def suggest(trial: Any, question: Question) -> Settings:
 def default(question: Question) -> Settings:
     """What `rtsep learn` does unless told, the first trial of every study."""
     method = question.methods[0]
-    rank = RANKS["asvd" if method == "asvd" else "nmf", question.role]
+    rank = RANKS[family(method), question.role]
     settings: Settings = {"method": method, "latency": question.modes[0], "rank": rank}
     if method in AGAINST:
         return settings | {"tau": AGAINST[method]}

@@ -26,7 +26,7 @@ class Options:
     unknown_rank : components of the unknown source.  forgetting : s, its memory.
     sparsity, unknown_sparsity : L1 penalty on activations.  smoothness : causal penalty.
     exponent : of the magnitudes in the masks, 2 is Wiener.
-    decision : memory of the decision-directed gain, alpha per 16/3 ms; 0 is plain Wiener masks.
+    decision : memory of the decision-directed gain, alpha per hop; 0 is plain Wiener masks.
     fast : s, memory of the removed sources' variance as the model explains it.
     slow_share : how much of that variance comes from the slow track instead.
     steps, alternations : work per hop; alternations 0 means 4, or 2 in latency mode low with
@@ -147,7 +147,7 @@ def _prepare_work(slot: Any, spec: StreamSpec, options: Options, known: int, ran
     slot["rho"] = decay(spec.hop / spec.rate, options.forgetting)
     slot["pseudo_count"] = options.pseudo_count
     hop = spec.hop / spec.rate
-    slot["decision"] = options.decision ** (hop / (0.016 / 3))
+    slot["decision"] = options.decision
     slot["fast"] = decay(hop, options.fast)
     slot["slow_share"] = options.slow_share
     slot["track"], slot["presence"] = 0.8 ** (hop / 0.016), 0.9 ** (hop / 0.016)
