@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import non_negative_factorization
 
-from rtsep.learn import nmf
+from rtsep.learn import kl, nmf
 
 SIZES = st.tuples(st.integers(2, 40), st.integers(1, 50), st.integers(1, 9), st.integers(0, 99))
 
@@ -22,13 +22,16 @@ def problem(F, T, K, seed, zeros=True):
     return V, nmf.normalised(rng.uniform(0.1, 1, (F, K))), H
 
 
-@settings(deadline=None, max_examples=40)
-@given(SIZES, st.sampled_from(nmf.DIVERGENCES), st.sampled_from([0.0, 0.01, 1.0]), st.booleans())
-def test_the_objective_never_rises(sizes, divergence, sparsity, fixed):
+@settings(deadline=None, max_examples=60)
+@given(
+    SIZES, st.sampled_from(nmf.DIVERGENCES), st.sampled_from([0.0, 0.01, 1.0]), st.booleans(),
+    st.booleans(),
+)  # fmt: skip
+def test_the_objective_never_rises(sizes, divergence, sparsity, fixed, hurried):
     V, W, H = problem(*sizes, zeros=divergence != "itakura-saito")
     found = nmf.factorise(
         V, W, H, divergence=divergence, sparsity=sparsity, passes=30, every=1, tolerance=-1,
-        fixed=fixed,
+        fixed=fixed, hurried=hurried,
     )  # fmt: skip
     assert 2 <= len(found.history) <= 31  # a perfect fit ends it
     slack = 1e-5 * abs(found.history[0]) + 1e-5
@@ -112,6 +115,27 @@ def test_scikit_learn_ends_at_the_same_kl():
     ours = nmf.factorise(V, W, H, passes=2000, tolerance=1e-9)
     theirs = naive_learn.divergence(V, *scikit_learn(V, W, H, "kl", 2000))
     assert ours.history[-1] == pytest.approx(theirs, rel=1e-2)
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.05])
+def test_half_the_passes_hurried_go_as_far(sparsity):
+    V, W, H = problem(129, 1200, 16, 4)  # several blocks of frames, the last one short
+    plain, hurried = (
+        nmf.factorise(V, W, H, passes=passes, tolerance=-1, hurried=fast, sparsity=sparsity)
+        for passes, fast in ((100, False), (50, True))
+    )
+    assert hurried.history[-1] <= plain.history[-1]
+    assert np.allclose(hurried.W.sum(axis=0), 1, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_where_hurry_fails_the_way_is_plain_from_the_last_look(monkeypatch):
+    monkeypatch.setattr(kl, "POWER", np.float32(4))  # far over what converges
+    V, W, H = problem(40, 60, 5, 3)
+    found = nmf.factorise(V, W, H, passes=40, tolerance=-1, hurried=True, every=4)
+    assert (np.diff(found.history) <= 1e-5 * found.history[0]).all()
+    plain = nmf.factorise(V, W, H, passes=30, tolerance=-1)
+    assert found.history[-1] <= plain.history[-1] * 1.05
 
 
 def test_what_is_given_stays_untouched():

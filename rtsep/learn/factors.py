@@ -23,6 +23,7 @@ KNOWN = {
     "held": ("basis to extend", ("nmf",)),
 }
 TOLERANCE = 1e-5  # relative fall of the objective between looks at which it ends
+HURRY = 2  # plain passes that a hurried one is worth
 EPOCHS = 10  # of a look of mdnmf, whose activations begin anew in each
 
 Watch = Callable[[float], bool]  # hears the objective; true ends the learning
@@ -72,13 +73,19 @@ def find(
 ) -> Factors:
     """The best W found from the start given, which stays untouched.
 
-    against : frames (F, N) not to explain, for mdnmf.
+    against : frames (F, N) not to explain, for mdnmf.  passes : plain ones; KL takes half as many.
     """
     if way.method == "exemplar":
         fixed = nmf.factorise(V, W, H, divergence=way.divergence, passes=EVERY, fixed=True)
         progress(1.0)
         watch(fixed.history[-1])
         return fixed
+    if way.method == "nmf" and not (way.smoothness or way.held):
+        return nmf.factorise(
+            V, W, H, divergence=way.divergence, sparsity=way.sparsity, hurried=True,
+            passes=max(1, passes) if way.divergence != "kl" else max(1, -(-passes // HURRY)),
+            tolerance=TOLERANCE, progress=progress, watch=watch,
+        )  # fmt: skip
     step, every = _step(way, V, against), EPOCHS if way.method == "mdnmf" else EVERY
     return _climb(step, W, H, passes, every, progress, watch)
 
@@ -113,15 +120,11 @@ def _step(way: Way, V: Array, against: Array | None) -> Step:
         return lambda W, H, passes: _plca(V, W, H, passes)
     if way.method == "mdnmf":
         return lambda W, H, passes: _mdnmf(way, V, against, W, passes)
-    if way.smoothness or way.held:
-        penalty = beta.Penalty(sparsity=way.sparsity, smoothness=way.smoothness)
-        return lambda W, H, passes: beta.factorise(
-            V, W, H, beta=BETAS[way.divergence], penalty=penalty, fixed=slice(0, way.held),
-            passes=passes, every=passes,
-        )  # fmt: skip
-    return lambda W, H, passes: nmf.factorise(
-        V, W, H, divergence=way.divergence, sparsity=way.sparsity, passes=passes, every=passes
-    )
+    penalty = beta.Penalty(sparsity=way.sparsity, smoothness=way.smoothness)
+    return lambda W, H, passes: beta.factorise(
+        V, W, H, beta=BETAS[way.divergence], penalty=penalty, fixed=slice(0, way.held),
+        passes=passes, every=passes,
+    )  # fmt: skip
 
 
 def _plca(V: Array, W: Array, H: Array | None, passes: int) -> Factors:

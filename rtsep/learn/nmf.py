@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from rtsep.learn.kl import FLOOR, Array, Hurried, kl_pass, normalise
+
+__all__ = ["FLOOR", "Array"]
 
 DIVERGENCES = ("kl", "euclidean", "itakura-saito")
-FLOOR = np.float32(1e-10)  # least entry of W and H where frames sum to about one
 EVERY = 20  # passes between two looks at the objective
 ROWS = 32
 
@@ -64,27 +64,66 @@ def factorise(
     passes: int = 100,
     tolerance: float = 1e-5,
     fixed: bool = False,
+    hurried: bool = False,
     every: int = EVERY,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[float], None] = lambda done: None,
+    watch: Callable[[float], bool] = lambda objective: False,
 ) -> Factors:
     """Up to `passes` updates of H and then of W from the start given, which stays untouched.
 
     tolerance : relative fall of the objective from one look to the next at which it ends.
-    fixed : leave W as it is.  every : passes between looks.
+    fixed : leave W as it is.  hurried : KL in passes worth two and more, but for the last, and
+    plain ones again where the objective rose; their way, and where it ends, is another.
+    every : passes between looks.  watch : hears the objective at each; true ends it.
     """
     _check(V, W, divergence, sparsity)
-    W = W.copy()
-    H = level(V, W.shape[1]) if H is None else H.copy()
-    history = [objective(V, W, H, divergence, sparsity)]
+    W = W.copy() if fixed else np.maximum(W, FLOOR)
+    H = level(V, W.shape[1]) if H is None else np.maximum(H, FLOOR)
+    climb = Climb(V, W, H, divergence, sparsity, fixed)
+    hurried = hurried and divergence == "kl"
     for done in range(1, passes + 1):
-        UPDATES[divergence](V, W, H, np.float32(sparsity), fixed)
+        climb.step(hurried and done < passes)
         if done % every == 0 or done == passes:
-            history.append(objective(V, W, H, divergence, sparsity))
-            if progress:
-                progress(done / passes)
-            if history[-2] - history[-1] <= tolerance * abs(history[-2]):
+            enough = climb.look(tolerance)
+            progress(done / passes)
+            if watch(climb.history[-1]) or enough:
                 break
-    return Factors(W, H, history)
+    return Factors(climb.W, climb.H, climb.history)
+
+
+class Climb:
+    """W and H on their way, changed in place, and the objective at every look, which only falls."""
+
+    def __init__(
+        self, V: Array, W: Array, H: Array, divergence: str, sparsity: float, fixed: bool
+    ) -> None:
+        self.V, self.W, self.H = V, W, H
+        self.divergence, self.sparsity, self.fixed = divergence, sparsity, fixed
+        self.hurried: Hurried | None = None
+        self.trusted = True
+        self.kept: tuple[Array, Array] | None = None
+        self.history = [self.objective()]
+
+    def objective(self) -> float:
+        return objective(self.V, self.W, self.H, self.divergence, self.sparsity)
+
+    def step(self, hurried: bool) -> None:
+        update = UPDATES[self.divergence]
+        if hurried and self.trusted:
+            self.kept = self.kept or (self.W.copy(), self.H.copy())
+            update = self.hurried = self.hurried or Hurried(self.W, self.H)
+        update(self.V, self.W, self.H, np.float32(self.sparsity), self.fixed)
+
+    def look(self, tolerance: float) -> bool:
+        """Note the objective; true where it has all but ceased to fall."""
+        value = self.objective()
+        if self.kept and not value <= self.history[-1]:
+            self.W[:], self.H[:] = self.kept
+            self.trusted, self.kept = False, None
+            return False
+        self.kept = None
+        self.history.append(value)
+        return self.history[-2] - value <= tolerance * abs(self.history[-2])
 
 
 def objective(V: Array, W: Array, H: Array, divergence: str = "kl", sparsity: float = 0.0) -> float:
@@ -128,23 +167,6 @@ def _itakura_saito(V: Array, Y: Array) -> float:
 DISTANCES = {"kl": _kl, "euclidean": _euclidean, "itakura-saito": _itakura_saito}
 
 
-def _kl_pass(V: Array, W: Array, H: Array, sparsity: np.float32, fixed: bool) -> None:
-    H *= W.T @ _ratio(V, W, H)
-    H /= 1 + sparsity
-    np.maximum(H, FLOOR, out=H)
-    if not fixed:
-        # With columns held to a sum of one, this is the minimiser of the bound; H stays.
-        W *= _ratio(V, W, H) @ H.T
-        _normalise(W)
-
-
-def _ratio(V: Array, W: Array, H: Array) -> Array:
-    Y: Array = W @ H
-    np.maximum(Y, FLOOR * FLOOR, out=Y)
-    np.divide(V, Y, out=Y)
-    return Y
-
-
 def _euclidean_pass(V: Array, W: Array, H: Array, sparsity: np.float32, fixed: bool) -> None:
     H *= (W.T @ V) / ((W.T @ W) @ H + sparsity + FLOOR)
     np.maximum(H, FLOOR, out=H)
@@ -174,20 +196,12 @@ def _is_ratios(V: Array, W: Array, H: Array) -> tuple[Array, Array]:
     return R, Y
 
 
-UPDATES = {"kl": _kl_pass, "euclidean": _euclidean_pass, "itakura-saito": _itakura_saito_pass}
-
-
-def _normalise(W: Array) -> Array:
-    """Floor W and make its columns sum to one, in place; returns their sums before."""
-    np.maximum(W, FLOOR, out=W)
-    sums: Array = W.sum(axis=0)
-    W /= sums
-    return sums
+UPDATES = {"kl": kl_pass, "euclidean": _euclidean_pass, "itakura-saito": _itakura_saito_pass}
 
 
 def _rescale(W: Array, H: Array) -> None:
     """The same product W H with columns of W that sum to one."""
-    H *= _normalise(W)[:, None]
+    H *= normalise(W)[:, None]
 
 
 def _check(V: Array, W: Array, divergence: str, sparsity: float) -> None:
