@@ -131,6 +131,15 @@ def test_likelihood_never_falls_and_known_bins_stay(rng):
     assert found.components.sum(axis=0) == pytest.approx(1, abs=1e-5)
 
 
+def test_each_likelihood_is_that_of_what_the_pass_began_with(rng):
+    V, W, _ = problem(rng, frames=1100)  # over two blocks of frames
+    found = plca(V, W, passes=3)
+    for passes, value in enumerate(found.likelihood):
+        stopped = plca(V, W, passes=passes)
+        direct = (V * np.log(stopped.bins.astype(np.float64) @ stopped.components)).sum()
+        assert value == pytest.approx(direct, rel=1e-6)
+
+
 @pytest.mark.parametrize("n", [1, 255, 256, 1000, 5000])
 @pytest.mark.parametrize("sizes", [(1024, 256, 512), (512, 128, 512, True)])
 def test_transform_returns_what_it_was_given(rng, n, sizes):

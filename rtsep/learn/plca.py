@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rtsep.learn.kl import COLUMNS
 from rtsep.learn.matrices import at_least, matrix
 
 Array = NDArray[np.float32]
@@ -56,25 +57,44 @@ def plca(
     f = _distribution(np.array(bins, np.float32))
     z = np.ones((f.shape[1], V.shape[1]), np.float32) if components is None else components
     z = _distribution(np.array(z, np.float32))
-    likelihood = [log_likelihood(V, f, z)]
-    for _ in range(passes):
-        z = _distribution(z * (f.T @ _share(V, f, z)))
-        if known < f.shape[1]:
-            f[:, known:] = _distribution(f[:, known:] * (_share(V, f, z) @ z[known:].T))
-        likelihood.append(log_likelihood(V, f, z))
-    return Plca(f, z, likelihood)
+    likelihood = [_pass(V, f, z, known) for _ in range(passes)]
+    return Plca(f, z, [*likelihood, log_likelihood(V, f, z)])
 
 
 def log_likelihood(V: Array, bins: Array, components: Array) -> float:
     """Sum of v log p(f|t), without the multinomial's constant."""
-    p = np.maximum(bins @ components, LEAST)
-    return float(np.vdot(V.astype(np.float64), np.log(p, dtype=np.float64)))
+    blocks = _blocks(V.shape[1])
+    return sum(_likelihood(V[:, t], _mixed(bins, components[:, t])) for t in blocks)
 
 
-def _share(V: Array, f: Array, z: Array) -> Array:
-    """v_ft / p(f|t), of which z (f, .) makes v_ft p(z|f,t)."""
-    share: Array = V / np.maximum(f @ z, LEAST)
-    return share
+def _pass(V: Array, f: Array, z: Array, known: int) -> float:
+    """One pass of EM, in place; the likelihood before it, which its first E step all but has."""
+    likelihood, pull = 0.0, np.zeros_like(f[:, known:])
+    for t in _blocks(V.shape[1]):
+        v, p = V[:, t], _mixed(f, z[:, t])
+        likelihood += _likelihood(v, p)
+        z[:, t] = _distribution(z[:, t] * (f.T @ (v / p)))
+        if pull.size:
+            pull += (v / _mixed(f, z[:, t])) @ z[known:, t].T
+    if pull.size:
+        f[:, known:] = _distribution(f[:, known:] * pull)
+    return likelihood
+
+
+def _blocks(frames: int) -> list[slice]:
+    return [slice(t, t + COLUMNS) for t in range(0, frames, COLUMNS)]
+
+
+def _mixed(f: Array, z: Array) -> Array:
+    """p(f|t) = sum_z p(f|z) p(z|t), over zero; v / p(f|t) times z (f, .) is v p(z|f,t)."""
+    p: Array = f @ z
+    return np.maximum(p, LEAST, out=p)
+
+
+def _likelihood(v: Array, p: Array) -> float:
+    share = np.log(p)
+    share *= v
+    return float(share.sum(dtype=np.float64))
 
 
 def _distribution(p: Array) -> Array:
