@@ -235,3 +235,17 @@ def test_memory_does_not_grow_with_the_material(tmp_path):
         tracemalloc.stop()
     assert peaks[1] < 1.1 * peaks[0]
     assert recordings(path, print)[0].seconds == 240
+
+
+@pytest.mark.parametrize("method", ["nmf", "asvd"])
+def test_many_recordings_take_no_more_memory_than_few(method):
+    def most(count):
+        clips = [(hiss(0.25, seed=seed), 16000) for seed in range(count)]
+        tracemalloc.start()
+        learn(clips, method=method, rank=2)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    most(2)  # imports
+    assert most(40) < 1.3 * most(5) + 40 * 1e5

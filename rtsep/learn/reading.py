@@ -32,16 +32,15 @@ def read_moments(
 ) -> tuple[dict[str, Moments], list[Recording]]:
     """Second moments over all frames for each mode, every recording at a mean energy of one."""
     spec = next(iter(specs.values()))
+    total = {mode: moments([], spec.bins) for mode, spec in specs.items()}
 
-    def measure(recording: Recording) -> dict[str, Moments]:
+    def add(recording: Recording) -> None:
         found = _moments(recording, specs)
         _sounding(recording, found[spec.mode].frames)
-        return found
+        for mode, each in found.items():
+            total[mode] += each.levelled()
 
-    found, used = _each(corpus, spec, measure, skip, progress)
-    total = {mode: moments([], spec.bins) for mode, spec in specs.items()}
-    for each in found:
-        total = {mode: total[mode] + each[mode].levelled() for mode in specs}
+    _, used = _each(corpus, spec, add, skip, progress)
     return total, used
 
 
@@ -53,6 +52,7 @@ def _each(
     progress: Progress,
 ) -> tuple[list[T], list[Recording]]:
     results, used, reasons, done = [], [], [], 0.0
+    seconds = sum(each.seconds for each in corpus)
     for recording in corpus:
         try:
             _long_enough(recording, spec)
@@ -62,7 +62,7 @@ def _each(
             reasons.append(str(error))
             skip(reasons[-1])
         done += recording.seconds
-        progress(done / sum(each.seconds for each in corpus))
+        progress(done / seconds)
     if not used:
         raise ValueError(none_left(reasons))
     return results, used
