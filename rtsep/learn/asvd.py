@@ -66,7 +66,7 @@ def adversarial_basis(U: Moments, V: Moments | None, rank: int, tau: float = 0.0
     C = U.mean() - tau * V.mean() if V is not None else U.mean()
     _check(C, rank, tau)
     with one_thread():
-        values, W = eigh(C, subset_by_index=[len(C) - rank, len(C) - 1])
+        values, W = eigh(C, subset_by_index=[len(C) - rank, len(C) - 1], check_finite=False)
     if values[0] <= POSITIVE * values[-1]:
         raise ValueError(
             f"rank {rank} is over {positive(C)}, the number of directions in which the "
