@@ -1,0 +1,229 @@
+"""Endless scenes to train a mask network on: a kept source in something else, mixed as spectra.
+
+A scene is X = S + N, frames of one latency mode's analysis window.  Rows of S and N wait in a
+bank; every batch renews a few, pairs the rows anew and draws their levels, so that the dear work
+(reading, speed, rooms, transforms) is shared by several mixtures.  All follows from the seed.
+
+What a loss needs is kept in *units*: the bins up to 8 kHz, and the bands above.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from rtsep.dsp.stream import MODES, stream_spec
+from rtsep.dsp.windows import window_pair
+from rtsep.learn import bands
+from rtsep.learn.corpus import Samples
+from rtsep.learn.features import features
+from rtsep.learn.rooms import colour, faster, reverberant, synthetic
+from rtsep.learn.tapes import Tape
+
+Array = NDArray[np.float32]
+Spectra = NDArray[np.complex64]
+Refine = Callable[[Spectra], Spectra]
+
+RATE, WINDOW, BINS = 48000, 1024, 513
+HOPS = {"low": 240, "medium": 256, "high": 256}  # a network runs every second hop of low
+SPLIT_HZ = 8000.0  # where units change from bins to bands
+NARROW = 0.1  # weight of what lies above a recording's own bandwidth
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How scenes are made.  snr : dB, from and to.  rows : scenes a batch, of `frames` each.
+
+    fresh : rows renewed for each batch.  rooms, made : shares of scenes with reverberation, with
+    noise made from nothing.  alone : share of scenes with one of both parts only.
+    """
+
+    snr: tuple[float, float] = (-5.0, 20.0)
+    rows: int = 48
+    frames: int = 373
+    fresh: int = 10
+    rooms: float = 0.25
+    made: float = 0.35
+    alone: float = 0.08
+    speed: float = 0.15
+    colour_db: float = 6.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step of training takes.
+
+    f (rows, T, bands); X, S, R (rows, T, units): |X|^2, |S|^2, Re(S conj X); weight (rows, units).
+    """
+
+    f: Array
+    X: Array
+    S: Array
+    R: Array
+    weight: Array
+
+
+@dataclass
+class Units:
+    """The bins below 8 kHz and the bands above: where the loss is taken."""
+
+    pool: Array = field(init=False)
+    spread: Array = field(init=False)
+    bins: int = field(init=False)
+    upper: NDArray[np.bool_] = field(init=False)
+    hz: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        step = RATE / WINDOW
+        centre = bands.centres(BINS, step) * step
+        self.pool, self.spread = bands.pool(BINS, step), bands.spread(BINS, step)
+        self.bins = int(SPLIT_HZ / step) + 1
+        self.upper = centre > SPLIT_HZ + step
+        self.hz = np.concatenate([np.arange(self.bins) * step, centre[self.upper]])
+
+    def of(self, values: Array) -> Array:
+        """Powers (..., 513) to units."""
+        above = values[..., self.bins :] @ self.pool[self.bins :, self.upper]
+        return np.concatenate([values[..., : self.bins], above], axis=-1)
+
+    def gains(self) -> Array:
+        """(bands, units): from the bands' gains to the units'."""
+        return np.hstack([self.spread[:, : self.bins], np.eye(len(self.upper))[:, self.upper]])
+
+
+UNITS = Units()
+
+
+def spectra(x: Samples, mode: str, frames: int) -> Spectra:
+    """X (frames, 513) of samples, as the engine's own transform of that mode makes them."""
+    window = window_pair(stream_spec(RATE, mode))[0].astype(np.float32)
+    framed = np.lib.stride_tricks.sliding_window_view(x, WINDOW)[:: HOPS[mode]][:frames]
+    return scipy.fft.rfft(framed * window, axis=-1)  # type: ignore[no-any-return]
+
+
+def length(frames: int, mode: str) -> int:
+    return WINDOW + (frames - 1) * HOPS[mode]
+
+
+class Scenes:
+    """Batches without end; equal seeds make equal ones.
+
+    sources, others : tapes, each drawn from with its weight.  refine : what is done with a row of
+    the sources' spectra before it is mixed (an estimate made of a mixture, where none is clean).
+    """
+
+    def __init__(
+        self, sources: list[tuple[Tape, float]], others: list[tuple[Tape, float]], recipe: Recipe,
+        seed: Any, refine: Refine | None = None,
+    ) -> None:  # fmt: skip
+        self.sources, self.others, self.recipe = sources, others, recipe
+        self.refine = refine
+        self.rng = np.random.default_rng(seed)
+        self.count = 0
+        self.banks: dict[str, tuple[Spectra, Spectra, Array]] = {}
+
+    def batch(self) -> Batch:
+        """The next one; modes take turns."""
+        mode = MODES[self.count % len(MODES)]
+        self.count += 1
+        if mode not in self.banks:
+            self.banks[mode] = self._empty()
+            self._renew(mode, np.arange(self.recipe.rows))
+        else:
+            rows = self.rng.choice(self.recipe.rows, self.recipe.fresh, replace=False)
+            self._renew(mode, rows)
+        return self._mixed(*self.banks[mode])
+
+    def _empty(self) -> tuple[Spectra, Spectra, Array]:
+        shape = self.recipe.rows, self.recipe.frames, BINS
+        zeros = np.zeros(shape, np.complex64)
+        return zeros, zeros.copy(), np.zeros(shape[0], np.float32)
+
+    def _renew(self, mode: str, rows: NDArray[np.int64]) -> None:
+        S, N, bandwidths = self.banks[mode]
+        for row in rows:
+            S[row], bandwidths[row] = self._source(mode)
+            N[row] = self._other(mode)
+
+    def _source(self, mode: str) -> tuple[Spectra, float]:
+        x, bandwidth, speed = self._excerpt(self.sources, mode)
+        if self.rng.random() < self.recipe.rooms:
+            x = reverberant(x, RATE, self.rng)
+        S = spectra(x, mode, self.recipe.frames)
+        if self.refine is not None:
+            return self.refine(S), bandwidth
+        S = S * colour(BINS, self.recipe.colour_db, self.rng)
+        return S, bandwidth * speed
+
+    def _other(self, mode: str) -> Spectra:
+        if self.rng.random() < self.recipe.made:
+            x = synthetic(length(self.recipe.frames, mode), RATE, self.rng)
+        else:
+            x = self._excerpt(self.others, mode)[0]
+            if self.rng.random() < 0.3:
+                y = self._excerpt(self.others, mode)[0]
+                x = x + y * np.float32(_rms(x) / _rms(y) * 10 ** self.rng.uniform(-0.5, 0.5))
+            if self.rng.random() < self.recipe.rooms / 2:
+                x = reverberant(x, RATE, self.rng)
+        N = spectra(x, mode, self.recipe.frames) * colour(BINS, 2 * self.recipe.colour_db, self.rng)
+        if self.rng.random() < 0.3:
+            N[:, UNITS.bins :] = 0
+        return N
+
+    def _excerpt(self, tapes: list[tuple[Tape, float]], mode: str) -> tuple[Samples, float, float]:
+        weights = np.array([weight for _, weight in tapes])
+        tape, _ = tapes[int(self.rng.choice(len(tapes), p=weights / weights.sum()))]
+        n = length(self.recipe.frames, mode)
+        speed = 1 + self.recipe.speed * self.rng.uniform(-1, 1)
+        x, bandwidth = tape.excerpt(round(n * speed), self.rng)
+        return faster(x, n), bandwidth, speed
+
+    def _mixed(self, S: Spectra, N: Spectra, bandwidths: Array) -> Batch:
+        rows = len(S)
+        N = N[self.rng.permutation(rows)]
+        gains, scale = self._gains(S, N)
+        shares = np.ones(rows)
+        alone = self.rng.random(rows) < self.recipe.alone
+        shares[alone & (self.rng.random(rows) < 0.5)] = 0
+        gains[alone & (shares > 0)] = 0
+        S = S * (shares * scale)[:, None, None].astype(np.float32)
+        X = S + N * (gains * scale)[:, None, None].astype(np.float32)
+        return _batch(X, S, self._weights(bandwidths))
+
+    def _gains(self, S: Spectra, N: Spectra) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        snr = self.rng.uniform(*self.recipe.snr, len(S))
+        powers = _sounding(S), _sounding(N)
+        gains = np.sqrt(powers[0] / powers[1]) * 10 ** (-snr / 20)
+        loudness = 10 ** (self.rng.uniform(-45, 0, len(S)) / 20)
+        return gains, loudness / np.sqrt(powers[0] * (1 + 10 ** (-snr / 10)))
+
+    def _weights(self, bandwidths: Array) -> Array:
+        beyond = UNITS.hz[None] > np.maximum(bandwidths, SPLIT_HZ)[:, None]
+        return np.where(beyond, NARROW, 1.0).astype(np.float32)
+
+
+def _batch(X: Spectra, S: Spectra, weight: Array) -> Batch:
+    power = _square(X)
+    R = X.real * S.real + X.imag * S.imag
+    return Batch(
+        features(power, UNITS.pool), UNITS.of(power), UNITS.of(_square(S)), UNITS.of(R), weight
+    )
+
+
+def _square(X: Spectra) -> Array:
+    return X.real**2 + X.imag**2
+
+
+def _sounding(X: Spectra) -> NDArray[np.float64]:
+    """Mean power a row over its frames within 40 dB of the loudest."""
+    power = _square(X[..., : UNITS.bins]).mean(axis=-1).astype(np.float64) + 1e-12
+    loud = power > 1e-4 * power.max(axis=1, keepdims=True)
+    mean: NDArray[np.float64] = (power * loud).sum(axis=1) / loud.sum(axis=1)
+    return mean
+
+
+def _rms(x: Samples) -> float:
+    return float(np.sqrt(np.mean(x**2)) + 1e-9)

@@ -1,0 +1,115 @@
+"""Recordings end to end in one file on the disk, from which random excerpts are read.
+
+A tape is memory-mapped int16 with the places of its recordings: more of it than fits the memory
+can be trained on.  It is written once for a corpus and a rate and found again by its digest.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtsep.artefacts.whole import write_whole
+from rtsep.learn.cache import cached, digest, stamps
+from rtsep.learn.corpus import Recording, Samples, none_left, resampled
+
+FULL = 32767
+SILENCE = 1e-4  # of full scale, RMS of an excerpt under which another is drawn
+TRIES = 20
+
+
+@dataclass(frozen=True)
+class Tape:
+    """samples : int16 (n,), on the disk.  edges : (recordings + 1,), where each begins and ends.
+
+    rate : Hz.  bandwidths : Hz, (recordings,), up to which each sounds.
+    """
+
+    samples: NDArray[np.int16]
+    edges: NDArray[np.int64]
+    bandwidths: NDArray[np.float64]
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate
+
+    def excerpt(self, n: int, rng: np.random.Generator) -> tuple[Samples, float]:
+        """Samples (n,) that sound, of one recording, repeated where it is shorter; its bandwidth.
+
+        Recordings are drawn by the roots of their lengths: long ones do not drown short ones.
+        """
+        lengths = np.sqrt(np.diff(self.edges))
+        for _ in range(TRIES):
+            i = int(rng.choice(len(lengths), p=lengths / lengths.sum()))
+            found = self._piece(i, n, rng)
+            if np.sqrt(np.mean(found**2)) > SILENCE:
+                break
+        return found, float(self.bandwidths[i])
+
+    def _piece(self, i: int, n: int, rng: np.random.Generator) -> Samples:
+        first, last = self.edges[i], self.edges[i + 1]
+        start = first + rng.integers(max(1, last - first - n + 1))
+        piece = self.samples[start : min(start + n, last)].astype(np.float32) / FULL
+        return np.resize(piece, n)
+
+
+def tape(
+    corpus: Sequence[Recording], rate: int, folder: Path, what: str, skip: Callable[[str], None]
+) -> Tape:
+    """The tape of a corpus, made in `folder` where it is not there yet; ValueError for silence.
+
+    what : the name of this part of the files, for the same file may be cut into several.
+    """
+    key = [what, rate, *([each.length] for each in corpus), *_stamps(corpus)]
+    path = folder / f"{what}-{digest(key)}.pcm"
+    places = cached(folder, what, key, lambda: _written(corpus, rate, path, skip))
+    samples = np.memmap(path, np.int16, "r")
+    if len(samples) != places["edges"][-1]:
+        raise ValueError(f"{path}: {len(samples)} samples (wanted: {places['edges'][-1]})")
+    return Tape(samples, places["edges"], places["bandwidths"], rate)
+
+
+def _stamps(corpus: Sequence[Recording]) -> list[list[Any]]:
+    return stamps(each.name for each in corpus if Path(each.name).is_file())
+
+
+def _written(
+    corpus: Sequence[Recording], rate: int, path: Path, skip: Callable[[str], None]
+) -> dict[str, NDArray[np.float64]]:
+    lengths: list[int] = []
+    bandwidths: list[float] = []
+    reasons: list[str] = []
+
+    def write(file: BinaryIO) -> None:
+        for each in corpus:
+            try:
+                sound = _sounding(each, rate)
+            except ValueError as error:
+                reasons.append(str(error))
+                skip(reasons[-1])
+                continue
+            file.write(sound.tobytes())
+            lengths.append(len(sound))
+            bandwidths.append(min(each.rate, rate) / 2)
+        if not lengths:
+            raise ValueError(none_left(reasons))
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, write)
+    edges = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return {"edges": edges, "bandwidths": np.array(bandwidths)}
+
+
+def _sounding(recording: Recording, rate: int) -> NDArray[np.int16]:
+    """A recording from its first sound to its last, peak one half, int16."""
+    samples = np.concatenate([*resampled(recording.blocks(), recording.rate, rate)])
+    peak = float(np.abs(samples).max(initial=0))
+    if not peak > 1e-6:
+        raise ValueError(f"{recording.name}: silent (peak {peak:g})")
+    heard = np.flatnonzero(np.abs(samples) > 1e-3 * peak)
+    kept = samples[heard[0] : heard[-1] + 1]
+    return np.rint(kept * (0.5 / peak * FULL)).astype(np.int16)
