@@ -1,0 +1,72 @@
+"""Neural Egg Separation: Halperin, Ephrat and Hoshen (ICML 2019), algorithm 1, on spectra.
+
+The observed source b is known by recordings, the other x only from within mixtures y = b' + x.
+x^0 = c y.  In every iteration t a network learns to find b in b + x^t, both drawn at random, and
+x^{t+1} = y - T(y) = m(y) y, where m is the mask of what is not b.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rtsep.learn.features import features
+from rtsep.learn.network import MaskNetwork, Size
+from rtsep.learn.scenes import UNITS, Recipe, Refine, Scenes, Spectra
+from rtsep.learn.tapes import Tape
+from rtsep.learn.training import Plan, Told, train
+
+Judge = Callable[[MaskNetwork], dict[str, float]]
+
+
+def constant(c: float) -> Refine:
+    """x^0 = c y."""
+    return lambda Y: np.float32(c) * Y
+
+
+def masked_by(network: MaskNetwork) -> Refine:
+    """The estimate x = m(y) y of spectra Y (T, F), by a network as it is now."""
+    network.eval()
+
+    def refine(Y: Spectra) -> Spectra:
+        power = Y.real**2 + Y.imag**2
+        with torch.no_grad():
+            g = network(torch.from_numpy(features(power, UNITS.pool)[None]))[0].numpy()
+        return (g @ UNITS.spread) * Y  # type: ignore[no-any-return]
+
+    return refine
+
+
+def egg_separation(
+    observed: list[tuple[Tape, float]], mixtures: Tape, recipe: Recipe, plan: Plan, size: Size,
+    folder: Path, *,
+    iterations: int = 10, start: Refine | None = None, renew: bool = False,
+    judge: Judge | None = None, told: Told = lambda row: None,
+) -> MaskNetwork:  # fmt: skip
+    """The network of the last iteration, mask of the unobserved source.
+
+    start : x^0 of y, half of it unless told.  renew : begin every iteration with new weights, as
+    the paper says, instead of the last one's, as its released code does.  `plan` is of one
+    iteration; each leaves a checkpoint in `folder`, from which a stopped run goes on.
+    """
+    refine, network = start or constant(0.5), None
+    plan = replace(plan, observed=True)
+    for t in range(iterations):
+
+        def make(seed: object, refine: Refine = refine, t: int = t) -> Scenes:
+            return Scenes([(mixtures, 1.0)], observed, recipe, [*seed, t], refine)  # type: ignore[misc]
+
+        done = train(
+            plan, size, make, folder / f"iteration-{t}.pt",
+            judge=judge, told=_numbered(told, t), start=None if renew else network,
+        )  # fmt: skip
+        network = done.network
+        refine = masked_by(network)
+    assert network is not None
+    return network
+
+
+def _numbered(told: Told, t: int) -> Told:
+    return lambda row: told({"iteration": float(t), **row})

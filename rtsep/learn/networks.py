@@ -1,0 +1,180 @@
+"""Recordings in, a trained mask network out."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rtsep.learn.corpus import Recording, Source, recordings
+from rtsep.learn.mixtures import parted
+from rtsep.learn.provenance import provenance
+
+if TYPE_CHECKING:
+    from rtsep.artefacts.network import Network
+    from rtsep.learn.network import MaskNetwork
+    from rtsep.learn.scenes import Recipe
+    from rtsep.learn.tapes import Tape
+    from rtsep.learn.training import Plan
+
+Report = Callable[[str], None]
+Row = dict[str, float]
+
+METHODS = ("nes", "supervised")
+HELD_OUT = 0.1  # share of the recordings that a network is judged by
+JUDGED = 2  # batches
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to train.  Sources are what `recordings` takes.
+
+    observed : the source that is known alone.  clean : the other one alone; what `supervised`
+    learns from, and `nes` only judges by.  mixtures : of both, what `nes` learns the other from.
+    folder : for tapes and checkpoints; the same task goes on there after a stop.
+    """
+
+    method: str
+    observed: Source | Sequence[Source]
+    folder: Path
+    clean: Source | Sequence[Source] | None = None
+    mixtures: Source | Sequence[Source] | None = None
+    size: str = "small"
+    iterations: int = 10
+    plan: dict[str, Any] = field(default_factory=dict)
+    recipe: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"method {self.method!r} is unknown (one of {', '.join(METHODS)})")
+        needed = {"nes": "mixtures", "supervised": "clean"}[self.method]
+        if getattr(self, needed) is None:
+            raise ValueError(f"{self.method} learns from {needed} too, and none are given")
+        if self.iterations < 1:
+            raise ValueError(f"iterations={self.iterations} (wanted: 1 at least)")
+
+
+def learn_network(
+    task: Task, *, name: str, source: str = "speech", role: str = "keep", command: str = "",
+    skip: Report = print, told: Callable[[Row], None] = lambda row: None,
+) -> "Network":  # fmt: skip
+    """Train a mask network of the source that is not observed.
+
+    ValueError names what cannot be learned from; `training.DivergedError` a loss that is no number.
+    ImportError where torch or onnx is missing.
+    """
+    refuse_missing()
+    from rtsep.learn.export import exported
+
+    parts = _Parts(task, skip)
+    last: Row = {}
+
+    def tell(row: Row) -> None:
+        last.update(row)
+        told(row)
+
+    network = _supervised(task, parts, tell) if task.method == "supervised" else _nes(
+        task, parts, tell
+    )  # fmt: skip
+    return exported(
+        network, name=name, sources=[{"name": source, "role": role}], command=command,
+        seed=int(task.plan.get("seed", 0)), created=time.strftime("%Y-%m-%d"),
+        trained_on=provenance(parts.used), quality=_quality(last),
+        options={"method": task.method},
+    )  # fmt: skip
+
+
+def refuse_missing() -> None:
+    """ImportError that tells the command where torch or onnx is not installed."""
+    for library in ("torch", "onnx"):
+        if find_spec(library) is None:
+            raise ImportError(
+                f"{library} is not installed (training needs: pip install 'rtsep[learn]')"
+            )
+
+
+class _Parts:
+    """Tapes to learn from and to judge by."""
+
+    def __init__(self, task: Task, skip: Report) -> None:
+        self.task, self.skip = task, skip
+        self.used: list[Recording] = []
+        self.observed, self.noise = self._parted(task.observed, "observed")
+        self.clean, self.speech = self._parted(task.clean, "clean")
+        self.mixtures = self._whole(task.mixtures, "mixtures")
+
+    def _parted(self, given: Any, what: str) -> tuple["Tape | None", "Tape | None"]:
+        if given is None:
+            return None, None
+        found = recordings(given, self.skip)
+        learned, judged = parted(found, (1 - HELD_OUT, HELD_OUT))
+        if what != "clean" or self.task.method == "supervised":
+            self.used += learned
+        return self._tape(learned, what), self._tape(judged or learned, f"{what}-held-out")
+
+    def _whole(self, given: Any, what: str) -> "Tape | None":
+        if given is None:
+            return None
+        found = recordings(given, self.skip)
+        self.used += found
+        return self._tape(found, what)
+
+    def _tape(self, corpus: Sequence[Recording], what: str) -> "Tape":
+        from rtsep.learn.scenes import RATE
+        from rtsep.learn.tapes import tape
+
+        return tape(corpus, RATE, self.task.folder, what, self.skip)
+
+    def judge(self, plan: "Plan", recipe: "Recipe") -> "Callable[[MaskNetwork], Row] | None":
+        """Loss and SDR on recordings that are not learned from, where the truth is known."""
+        from dataclasses import replace
+
+        from rtsep.learn.scenes import Scenes
+        from rtsep.learn.training import held_out
+
+        if self.speech is None or self.noise is None:
+            return None
+        plain = replace(recipe, made=0, rooms=0, alone=0, snr=(0, 10), fresh=recipe.rows)
+        scenes = Scenes([(self.speech, 1.0)], [(self.noise, 1.0)], plain, 1)
+        batches = [scenes.batch() for _ in range(JUDGED)]
+        return lambda network: held_out(network, batches, plan)
+
+
+def _supervised(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "MaskNetwork":
+    from rtsep.learn.network import Size
+    from rtsep.learn.scenes import Recipe, Scenes
+    from rtsep.learn.training import Plan, train
+
+    plan, recipe = Plan(**task.plan), Recipe(**task.recipe)
+    assert parts.clean is not None
+    assert parts.observed is not None
+    tapes = [(parts.clean, 1.0)], [(parts.observed, 1.0)]
+
+    def make(seed: Any) -> Scenes:
+        return Scenes(*tapes, recipe, seed)
+
+    checkpoint = task.folder / "supervised.pt"
+    judge = parts.judge(plan, recipe)
+    return train(plan, Size.named(task.size), make, checkpoint, judge=judge, told=told).network
+
+
+def _nes(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "MaskNetwork":
+    from rtsep.learn.nes import egg_separation
+    from rtsep.learn.network import Size
+    from rtsep.learn.scenes import Recipe
+    from rtsep.learn.training import Plan
+
+    plan, recipe = Plan(**task.plan), Recipe(**task.recipe)
+    assert parts.mixtures is not None
+    assert parts.observed is not None
+    return egg_separation(
+        [(parts.observed, 1.0)], parts.mixtures, recipe, plan, Size.named(task.size), task.folder,
+        iterations=task.iterations, judge=parts.judge(plan, recipe), told=told,
+    )  # fmt: skip
+
+
+def _quality(row: Row) -> dict[str, float]:
+    wanted = {"loss": "training loss", "held-out loss": "held-out loss",
+              "held-out SDR": "held-out SDR, dB, at 0 to 10 dB"}  # fmt: skip
+    return {told: round(row[name], 5) for name, told in wanted.items() if name in row}

@@ -1,0 +1,192 @@
+"""Training a mask network: epochs over endless scenes, checkpointed, resumable, bit for bit.
+
+Loss, with compressed magnitudes (exponent c) after Braun and Tashev (2021): the mean of
+(g^c |X|^c - T)^2, T = |S|^c (a + (1 - a) cos of the angle between S and X) held at zero from
+below; a = 1 compares magnitudes alone.  Scenes are levelled, each by its mixture's own power.
+Where the plan says `observed`, the same loss is of what the mask leaves, (1 - g) X, against the
+other part, X - S; exponent, magnitude and power of the error 1 make it the L1 distance of
+magnitudes.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rtsep.artefacts.whole import write_whole
+from rtsep.learn.network import MaskNetwork, Size, seeded
+from rtsep.learn.scenes import UNITS, Batch, Scenes
+
+MakeScenes = Callable[[Any], Scenes]
+Told = Callable[[dict[str, float]], None]
+
+
+class DivergedError(ValueError):
+    """The loss is no number; the last checkpoint is from before."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast.  rate : of Adam, falling as a cosine.
+
+    exponent : c.  magnitude : a.  power : of the error.  observed : compare the other part.
+    """
+
+    epochs: int
+    steps: int = 100
+    rate: float = 2e-3
+    last_rate: float = 1e-4
+    exponent: float = 0.4
+    magnitude: float = 0.6
+    power: int = 2
+    observed: bool = False
+    clip: float = 1.0
+    seed: int = 0
+
+
+@dataclass
+class Progress:
+    """Where a training stands: all that its next epoch depends on."""
+
+    network: MaskNetwork
+    optimiser: torch.optim.Optimizer
+    epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def train(
+    plan: Plan, size: Size, make: MakeScenes, checkpoint: Path, *,
+    judge: Callable[[MaskNetwork], dict[str, float]] | None = None,
+    told: Told = lambda row: None, start: MaskNetwork | None = None,
+) -> Progress:  # fmt: skip
+    """Train, or go on from `checkpoint` where it exists; DivergedError for no number.
+
+    make(seed) : the scenes of one epoch.  judge : figures of a network on held-out scenes.
+    """
+    state = begun(plan, size, start)
+    if checkpoint.exists():
+        resume(state, checkpoint)
+    gains = torch.from_numpy(UNITS.gains().astype(np.float32))
+    while state.epoch < plan.epochs:
+        losses = [*epoch(state, plan, make([plan.seed, state.epoch]), gains)]
+        row = {"epoch": float(state.epoch), "loss": float(np.mean(losses))}
+        state.history.append(row | (judge(state.network) if judge else {}))
+        state.epoch += 1
+        save(state, plan, checkpoint)
+        told(state.history[-1])
+    return state
+
+
+def begun(plan: Plan, size: Size, start: MaskNetwork | None = None) -> Progress:
+    network = seeded(size, plan.seed)
+    if start is not None:
+        network.load_state_dict(start.state_dict())
+    return Progress(network, torch.optim.Adam(network.parameters(), plan.rate))
+
+
+def epoch(state: Progress, plan: Plan, scenes: Scenes, gains: Tensor) -> Iterator[float]:
+    """One pass of plan.steps batches; yields the losses."""
+    state.network.train()
+    for step in range(plan.steps):
+        for group in state.optimiser.param_groups:
+            group["lr"] = rate_at(plan, state.epoch + step / plan.steps)
+        state.optimiser.zero_grad()
+        value = loss(state.network, scenes.batch(), gains, plan)
+        if not math.isfinite(value.item()):
+            raise DivergedError(
+                f"loss is {value.item()} in epoch {state.epoch}, step {step} (wanted: a number); "
+                "the checkpoint before it is kept"
+            )
+        value.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(state.network.parameters(), plan.clip)
+        state.optimiser.step()
+        yield value.item()
+
+
+def rate_at(plan: Plan, epoch: float) -> float:
+    """Of learning: a cosine from the first to the last over the plan's epochs."""
+    fall = 0.5 * (1 + math.cos(math.pi * min(1.0, epoch / plan.epochs)))
+    return plan.last_rate + (plan.rate - plan.last_rate) * fall
+
+
+def loss(network: MaskNetwork, batch: Batch, gains: Tensor, plan: Plan) -> Tensor:
+    X, T = (torch.from_numpy(each) for each in compressed(batch, plan))
+    g = network(torch.from_numpy(batch.f)) @ gains
+    g = 1 - g if plan.observed else g
+    error = (g.clamp(min=1e-4) ** plan.exponent * X - T).abs() ** plan.power
+    mean: Tensor = (error.mean(dim=1) * torch.from_numpy(batch.weight)).mean()
+    return mean
+
+
+def compressed(batch: Batch, plan: Plan) -> tuple[Any, Any]:
+    """|X|^c and T, levelled."""
+    c = np.float32(plan.exponent)
+    level = (batch.X.mean(axis=(1, 2), keepdims=True) + np.float32(1e-12)) ** (c / 2)
+    batch = turned(batch) if plan.observed else batch
+    S = batch.S ** (c / 2)
+    cosine = batch.R / np.sqrt(batch.X * batch.S + np.float32(1e-20))
+    a = np.float32(plan.magnitude)
+    T = np.maximum(S * (a + (1 - a) * cosine), 0)
+    return batch.X ** (c / 2) / level, T / level
+
+
+def turned(batch: Batch) -> Batch:
+    """The same mixtures with N in the place of S: |X - S|^2 and Re((X - S) conj X)."""
+    return replace(batch, S=np.maximum(batch.X - 2 * batch.R + batch.S, 0), R=batch.X - batch.R)
+
+
+def held_out(network: MaskNetwork, batches: list[Batch], plan: Plan) -> dict[str, float]:
+    """Loss, and SDR in dB of the masked spectra against the source's, over scenes with both."""
+    gains = torch.from_numpy(UNITS.gains().astype(np.float32))
+    network.eval()
+    losses, ratios = [], []
+    with torch.no_grad():
+        for batch in batches:
+            losses.append(loss(network, batch, gains, plan).item())
+            g = (network(torch.from_numpy(batch.f)) @ gains).numpy()
+            ratios.append(_sdr(batch, g))
+    return {"held-out loss": float(np.mean(losses)), "held-out SDR": float(np.mean(ratios))}
+
+
+def _sdr(batch: Batch, g: Any) -> float:
+    low = slice(None), slice(None), slice(UNITS.bins)
+    X, S, R, g = batch.X[low], batch.S[low], batch.R[low], g[low]
+    kept = S.sum(axis=(1, 2), dtype=np.float64)
+    error = (S - 2 * g * R + g * g * X).sum(axis=(1, 2), dtype=np.float64)
+    both = (kept > 0) & (X.sum(axis=(1, 2)) > 1.001 * kept)
+    return float(np.mean(10 * np.log10(kept[both] / error[both])))
+
+
+def save(state: Progress, plan: Plan, path: Path) -> None:
+    """Write a checkpoint whole, or leave the one before as it was."""
+    content = {
+        "network": state.network.state_dict(), "optimiser": state.optimiser.state_dict(),
+        "epoch": state.epoch, "history": state.history, "plan": asdict(plan),
+        "size": asdict(state.network.size),
+    }  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda file: torch.save(content, file))
+
+
+def resume(state: Progress, path: Path) -> None:
+    content = torch.load(path, weights_only=True)
+    if content["size"] != asdict(state.network.size):
+        raise ValueError(
+            f"{path}: made for {content['size']} (wanted: {asdict(state.network.size)})"
+        )
+    state.network.load_state_dict(content["network"])
+    state.optimiser.load_state_dict(content["optimiser"])
+    state.epoch, state.history = content["epoch"], content["history"]
+
+
+def restored(path: Path) -> MaskNetwork:
+    """The network of a checkpoint."""
+    content = torch.load(path, weights_only=True)
+    network = MaskNetwork(Size(**content["size"]))
+    network.load_state_dict(content["network"])
+    return network.eval()

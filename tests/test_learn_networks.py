@@ -1,0 +1,297 @@
+"""Mask networks: features, scenes, training, export; torch's answers against onnxruntime's."""
+
+import dataclasses
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from rtsep.artefacts.network import load_network, save_network
+from rtsep.learn import bands, nes, offline, training
+from rtsep.learn.corpus import recordings
+from rtsep.learn.export import carded, exported
+from rtsep.learn.features import features, levels
+from rtsep.learn.network import Size, seeded
+from rtsep.learn.networks import Task, learn_network
+from rtsep.learn.scenes import BINS, HOPS, RATE, UNITS, Recipe, Scenes, spectra
+from rtsep.learn.tapes import tape
+from rtsep.learn.training import DivergedError, Plan, train
+from rtsep.metrics import si_sdr
+
+SPEECH = [{"name": "speech", "role": "keep"}]
+SMALL = {"rows": 8, "frames": 60, "fresh": 4, "rooms": 0.0, "made": 0.0, "alone": 0.0}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def low_tones(seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """Tones from 200 to 700 Hz that begin and end."""
+    t = np.arange(int(seconds * RATE)) / RATE
+    found = sum(np.sin(2 * np.pi * f * t) for f in rng.uniform(200, 700, 4))
+    return (0.1 * found * (np.sin(2 * np.pi * 3 * t) > -0.3)).astype(np.float32)
+
+
+def high_hiss(seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """Noise from 1.5 to 6 kHz."""
+    spectrum = np.fft.rfft(rng.standard_normal(int(seconds * RATE)))
+    f = np.fft.rfftfreq(int(seconds * RATE), 1 / RATE)
+    spectrum[(f < 1500) | (f > 6000)] = 0
+    return (0.3 * np.fft.irfft(spectrum)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory) -> SimpleNamespace:
+    """Ten recordings each of tones, hiss and other hiss with tones."""
+    root, rng = tmp_path_factory.mktemp("sounds"), np.random.default_rng(0)
+    for name in ("tones", "hiss", "both"):
+        (root / name).mkdir()
+    for i in range(10):
+        sounds = low_tones(2, rng), high_hiss(2, rng), high_hiss(2, rng)
+        for name, sound in zip(
+            ("tones", "hiss", "both"), (*sounds[:2], sounds[0] + sounds[2]), strict=True
+        ):
+            soundfile.write(root / name / f"{i}.wav", sound, RATE)
+    return SimpleNamespace(tones=root / "tones", hiss=root / "hiss", both=root / "both")
+
+
+def scenes_of(folders: SimpleNamespace, folder: Path):
+    tapes = [
+        tape(recordings(str(each), print), RATE, folder, each.name, print)
+        for each in (folders.tones, folders.hiss)
+    ]
+    return lambda seed: Scenes([(tapes[0], 1.0)], [(tapes[1], 1.0)], Recipe(**SMALL), seed)
+
+
+@pytest.mark.parametrize(
+    ("bins", "bin_hz"), [(513, 46.875), (257, 31.25), (1025, 46.875), (33, 250)]
+)
+def test_bands_cover_every_bin_once(bins, bin_hz):
+    over, pooled = bands.spread(bins, bin_hz), bands.pool(bins, bin_hz)
+    np.testing.assert_allclose(over.sum(axis=0), 1, atol=1e-6)
+    np.testing.assert_allclose(pooled.sum(axis=0), 1, atol=1e-6)
+    assert (np.diff(bands.centres(bins, bin_hz)) > 0).all()
+    assert over[-1, -1] == 1
+
+
+def test_the_level_is_the_mean_so_far_and_forgets():
+    p = np.ones(5, np.float32) * 7
+    np.testing.assert_allclose(levels(p), 7, rtol=1e-6)
+    rising = np.concatenate([np.zeros(2000), np.ones(2000)]).astype(np.float32)
+    naive, weight = 0.0, 0.0
+    for each in rising:
+        naive = naive * math.exp(-256 / 48000) + (1 - math.exp(-256 / 48000)) * each
+        weight = weight * math.exp(-256 / 48000) + (1 - math.exp(-256 / 48000))
+    assert levels(rising)[-1] == pytest.approx(naive / weight, rel=1e-5)
+
+
+@pytest.mark.parametrize("gain", [1e-2, 1, 30])
+def test_features_do_not_hear_how_loud_it_is(gain):
+    power = np.random.default_rng(0).gamma(1, 1, (50, BINS)).astype(np.float32)
+    louder = features(power * np.float32(gain), UNITS.pool)
+    np.testing.assert_allclose(louder, features(power, UNITS.pool), atol=1e-3)
+
+
+def test_features_look_back_only():
+    power = np.random.default_rng(0).gamma(1, 1, (50, BINS)).astype(np.float32)
+    changed = power.copy()
+    changed[30:] = 0
+    np.testing.assert_array_equal(
+        features(changed, UNITS.pool)[:30], features(power, UNITS.pool)[:30]
+    )
+
+
+@pytest.mark.parametrize("mode", ["low", "medium", "high"])
+def test_spectra_are_those_of_a_tone(mode):
+    n = 1024 + 9 * HOPS[mode]
+    X = spectra(np.sin(2 * np.pi * 3000 * np.arange(n) / RATE).astype(np.float32), mode, 10)
+    assert X.shape == (10, BINS)
+    assert (np.abs(X).argmax(axis=1) == 64).all()
+
+
+def test_scenes_add_up_and_repeat(folders, tmp_path):
+    make = scenes_of(folders, tmp_path)
+    first, again = make(3), make(3)
+    for _ in range(4):
+        a, b = first.batch(), again.batch()
+        np.testing.assert_array_equal(a.f, b.f)
+        turned = training.turned(a)
+        np.testing.assert_allclose(turned.R + a.R, a.X, rtol=1e-4, atol=1e-4)
+        assert (a.S * a.X >= 0.999 * a.R**2 - 1e-6)[..., : UNITS.bins].all()
+
+
+def test_snr_of_scenes_is_what_was_asked_for(folders, tmp_path):
+    make = scenes_of(folders, tmp_path)
+    scenes = make(0)
+    scenes.recipe = Recipe(**SMALL, snr=(7.0, 7.0))
+    batch = scenes.batch()
+    speech, noise = (
+        each[..., : UNITS.bins].mean(axis=2) for each in (batch.S, training.turned(batch).S)
+    )
+    ratios = [s[s > 1e-3 * s.max()].mean() / n.mean() for s, n in zip(speech, noise, strict=True)]
+    np.testing.assert_allclose(10 * np.log10(ratios), 7, atol=0.5)
+
+
+def test_tapes_are_found_again_and_keep_silence_out(tmp_path, folders):
+    corpus = recordings([(np.zeros(4800, np.float32), RATE), (np.ones(480, np.float32), RATE)],
+                        print)  # fmt: skip
+    told = []
+    made = tape(corpus, RATE, tmp_path, "some", told.append)
+    assert len(told) == 1
+    assert "silent" in told[0]
+    assert made.edges.tolist() == [0, 480]
+    again = tape(corpus, RATE, tmp_path, "some", told.append)
+    np.testing.assert_array_equal(made.samples, again.samples)
+    with pytest.raises(ValueError, match="silent"):
+        tape(corpus[:1], RATE, tmp_path, "none", told.append)
+
+
+def test_gradients_reach_every_weight(folders, tmp_path):
+    network = seeded(Size.named("tiny"), 0)
+    gains = torch.from_numpy(UNITS.gains().astype(np.float32))
+    batch = scenes_of(folders, tmp_path)(0).batch()
+    for observed in (False, True):
+        network.zero_grad()
+        training.loss(network, batch, gains, Plan(1, observed=observed)).backward()
+        assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+def test_the_loss_falls_to_nothing_for_the_right_mask(folders, tmp_path):
+    batch = scenes_of(folders, tmp_path)(0).batch()
+    plan = Plan(1, magnitude=1.0)
+    same = dataclasses.replace(batch, S=batch.X, R=batch.X)
+    ones = torch.eye(len(UNITS.hz))
+    perfect = training.loss(lambda f: torch.ones(*f.shape[:2], len(UNITS.hz)), same, ones, plan)
+    assert perfect.item() < 1e-9
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_onnxruntime_agrees_with_torch_over_a_long_stream(seed):
+    """Torch sees the whole sequence at once, onnxruntime one frame after another."""
+    network = seeded(Size.named("tiny"), seed)
+    rng = np.random.default_rng(seed)
+    loud = np.exp(3 * rng.standard_normal((3000, 1)))
+    magnitudes = (loud * np.abs(rng.standard_normal((3000, BINS)))).astype(np.float32)
+    magnitudes[1000:1100] = 0
+    with torch.no_grad():
+        g = network(torch.from_numpy(features(magnitudes**2, UNITS.pool)[None]))[0].numpy()
+    found = offline.masks(exported(network, name="n", sources=SPEECH), magnitudes)
+    np.testing.assert_allclose(found, g @ UNITS.spread, atol=1e-5)
+    assert found.min() >= 0
+    assert found.max() <= 1
+
+
+def test_an_exported_network_is_read_back(tmp_path):
+    network = exported(seeded(Size.named("tiny"), 0), name="tiny", sources=SPEECH)
+    judged = carded(network, quality={"SI-SDR, dB": 3.0})
+    save_network(tmp_path / "tiny.onnx", judged)
+    card = load_network(tmp_path / "tiny.onnx").card
+    assert card.quality == {"SI-SDR, dB": 3.0}
+    assert card.states == [[1, 2], [1, 1, 16], [1, 1, 16]]
+    assert (card.rate, card.window, card.hop, card.bins) == (RATE, 1024, 256, BINS)
+
+
+def test_killed_and_resumed_equals_uninterrupted(folders, tmp_path):
+    make, plan = scenes_of(folders, tmp_path), Plan(3, steps=2)
+    size = Size.named("tiny")
+    whole = train(plan, size, make, tmp_path / "whole.pt")
+
+    class KilledError(Exception):
+        pass
+
+    def kill(row):
+        if row["epoch"] == 1:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train(plan, size, make, tmp_path / "cut.pt", told=kill)
+    resumed = train(plan, size, make, tmp_path / "cut.pt")
+    assert resumed.history == whole.history
+    for a, b in zip(whole.network.parameters(), resumed.network.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(folders, tmp_path):
+    make, path = scenes_of(folders, tmp_path), tmp_path / "x.pt"
+    train(Plan(1, steps=1), Size.named("tiny"), make, path)
+    before = path.read_bytes()
+
+    def poisoned(seed):
+        scenes = make(seed)
+        scenes.batch = lambda: dataclasses.replace(
+            Scenes.batch(scenes), f=np.full((8, 60, len(UNITS.pool.T)), np.nan, np.float32)
+        )
+        return scenes
+
+    with pytest.raises(DivergedError, match="loss is nan in epoch 1"):
+        train(Plan(2, steps=1), Size.named("tiny"), poisoned, path)
+    assert path.read_bytes() == before
+
+
+def test_another_size_is_refused_by_name(folders, tmp_path):
+    make, path = scenes_of(folders, tmp_path), tmp_path / "x.pt"
+    train(Plan(1, steps=1), Size.named("tiny"), make, path)
+    with pytest.raises(ValueError, match=r"'recurrent': 16.*'recurrent': 96"):
+        train(Plan(2, steps=1), Size.named("small"), make, path)
+
+
+@pytest.mark.parametrize("method", ["supervised", "nes"])
+def test_a_tiny_training_separates_tones_from_hiss(folders, tmp_path, method):
+    task = Task(
+        method, str(folders.hiss), tmp_path, clean=str(folders.tones), mixtures=str(folders.both),
+        size="tiny", iterations=3, recipe=SMALL | {"snr": (-5.0, 5.0)},
+        plan={"epochs": 1, "steps": 40 if method == "nes" else 60, "rate": 2e-2},
+    )  # fmt: skip
+    network = learn_network(task, name="tones", source="tones")
+    rng = np.random.default_rng(9)
+    tones, hiss = low_tones(2, rng), high_hiss(2, rng)
+    mixture = tones + hiss * np.linalg.norm(tones) / np.linalg.norm(hiss)
+    for mode in ("low", "high"):
+        gained = si_sdr(tones, offline.separated(network, mixture, mode)) - si_sdr(tones, mixture)
+        assert gained > 5
+    assert network.card.sources == [{"name": "tones", "role": "keep"}]
+    assert network.card.trained_on
+
+
+def test_a_mask_of_ones_gives_the_recording_back(monkeypatch):
+    network = exported(seeded(Size.named("tiny"), 0), name="n", sources=SPEECH)
+    monkeypatch.setattr(offline, "masks", lambda network, V: np.ones_like(V))
+    x = np.random.default_rng(0).standard_normal(9000).astype(np.float32)
+    for mode in ("low", "medium", "high"):
+        np.testing.assert_allclose(offline.separated(network, x, mode), x, atol=1e-5)
+
+
+def test_a_perfect_mask_is_found_in_one_iteration():
+    """Where the mask of b + x^t does not depend on x^t's error, x^1 is right."""
+    rng = np.random.default_rng(0)
+    Y = rng.standard_normal((20, BINS)).astype(np.complex64)
+    np.testing.assert_allclose(nes.constant(0.5)(Y), 0.5 * Y)
+    network = seeded(Size.named("tiny"), 0)
+    with torch.no_grad():
+        network.outward.weight.zero_()
+        network.outward.bias.fill_(20)
+    np.testing.assert_allclose(nes.masked_by(network)(Y), Y, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"method": "magic"}, "'magic' is unknown"),
+        ({"method": "nes"}, "learns from mixtures too"),
+        ({"clean": None}, "learns from clean too"),
+        ({"iterations": 0}, "iterations=0"),
+    ],
+)
+def test_tasks_that_cannot_be_are_refused(tmp_path, changes, told):
+    given = {"method": "supervised", "observed": "x", "folder": tmp_path, "clean": "y"} | changes
+    with pytest.raises(ValueError, match=told):
+        Task(**given)
