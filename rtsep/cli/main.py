@@ -12,6 +12,7 @@ from rtsep.cli.evaluate import Greedy, evaluate
 from rtsep.cli.learn import learn
 from rtsep.cli.live import live
 from rtsep.cli.models import models
+from rtsep.cli.train import train
 from rtsep.cli.tune import tune
 
 app = typer.Typer(
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (denoise, live, learn, tune, devices):
+for command in (denoise, live, learn, tune, train, devices):
     app.command()(command)
 app.command(cls=Greedy)(evaluate)
 app.add_typer(models)

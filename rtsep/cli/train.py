@@ -1,0 +1,88 @@
+"""`rtsep train`: recordings to a mask network that runs live."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rtsep.cli.learn import Role, own_command, refuse_inputs
+from rtsep.cli.options import say
+
+
+class Way(StrEnum):
+    nes = "nes"
+    supervised = "supervised"
+
+
+class Extent(StrEnum):
+    tiny = "tiny"
+    small = "small"
+    medium = "medium"
+    large = "large"
+
+
+def tell(row: dict[str, float]) -> None:
+    """One line for an epoch."""
+    counts = ("iteration", "epoch")
+    say("  ".join(f"{name} {v:.0f}" if name in counts else f"{name} {v:.4g}"
+                  for name, v in row.items()))  # fmt: skip
+
+
+def refuse_numbers(**given: int) -> None:
+    for name, value in given.items():
+        if not 1 <= value <= 1_000_000:
+            raise ValueError(f"--{name} {value} is outside 1..1000000")
+
+
+def train(
+    method: Annotated[
+        Way, typer.Argument(help="nes: the other source is never heard alone. supervised: it is.")
+    ],
+    observed: Annotated[
+        list[Path], typer.Option(help="Recordings of one source alone; may be given again.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Network to write, .onnx.")],
+    mixtures: Annotated[
+        list[Path] | None, typer.Option(help="nes: recordings of both sources together.")
+    ] = None,
+    clean: Annotated[
+        list[Path] | None,
+        typer.Option(help="The other source alone: supervised learns from it, nes judges by it."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the model. [that of the file]")] = None,
+    source: Annotated[str, typer.Option(help="What the other source is.")] = "speech",
+    role: Annotated[Role, typer.Option(help="What to do with the other source.")] = Role.keep,
+    size: Annotated[Extent, typer.Option(help="Of the network.")] = Extent.small,
+    iterations: Annotated[int, typer.Option(help="nes: of estimating and learning.")] = 10,
+    epochs: Annotated[int, typer.Option(help="nes: in each iteration.")] = 25,
+    steps: Annotated[int, typer.Option(help="Batches an epoch.")] = 100,
+    seed: Annotated[int, typer.Option(help="Of weights and scenes.")] = 0,
+    folder: Annotated[
+        Path | None, typer.Option(help="For checkpoints. [OUTPUT with suffix .training]")
+    ] = None,
+) -> None:
+    """Train a mask network of the source that is not observed, and write it.
+
+    Killed or stopped, the same command goes on from its last epoch."""
+    if output.suffix != ".onnx":
+        raise ValueError(f"output {output} has suffix {output.suffix!r} (a network: .onnx)")
+    refuse_inputs(output, [*observed, *(mixtures or []), *(clean or [])])
+    refuse_numbers(iterations=iterations, epochs=epochs, steps=steps)
+    from rtsep.learn.networks import Task, learn_network
+
+    task = Task(
+        method.value, list(observed), folder or output.with_suffix(".training"),
+        clean=list(clean) if clean else None, mixtures=list(mixtures) if mixtures else None,
+        size=size.value, iterations=iterations,
+        plan={"epochs": epochs, "steps": steps, "seed": seed},
+    )  # fmt: skip
+    from rtsep.artefacts.network import save_network
+
+    network = learn_network(
+        task, name=name or output.stem, source=source, role=role.value, command=own_command(),
+        skip=say, told=tell,
+    )  # fmt: skip
+    save_network(output, network)
+    quality = ", ".join(f"{what} {value}" for what, value in network.card.quality.items())
+    print(f"{output}: {network.card.name}, {len(network.content)} bytes; {quality}")
