@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import rtsep
 from models import babble, model, noise, pair, sine
 from rtsep.dsp.stream import MODES
-from rtsep.engine.meters import SILENT_DB, quantile_us
-from rtsep.engine.state import HISTOGRAM
+from rtsep.dsp.times import HISTOGRAM, quantile_us
+from rtsep.engine.meters import SILENT_DB
 
 LEVEL = 20 * np.log10(0.5 / np.sqrt(2))  # of `sine`
 

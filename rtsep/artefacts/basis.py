@@ -53,7 +53,7 @@ class Basis:
         W = self.W[spec.mode].astype(np.float64)
         hertz = np.arange(spec.bins) * spec.bin_hz
         source_hz = self.card.rate / self.card.windows[spec.mode][0]
-        mapped = _resampling(hertz, len(W), source_hz, spec.bin_hz) @ W
+        mapped = resampling(hertz, len(W), source_hz, spec.bin_hz) @ W
         mapped[hertz > self.card.bandwidth] = 0
         rows = (_orthonormal if self.card.kind == "asvd" else _density)(mapped)
         if not len(rows):
@@ -92,7 +92,7 @@ def _asvd_complaint(W: Array) -> str:
     return f"is {error:g} from orthonormal (at most {TOLERANCE:g})" if error > TOLERANCE else ""
 
 
-def _resampling(hertz: Any, bins: int, source_hz: float, target_hz: float) -> Any:
+def resampling(hertz: Any, bins: int, source_hz: float, target_hz: float) -> Any:
     """Rows of hat functions as wide as the wider grid: interpolation, or averaging if coarser."""
     distance = np.abs(hertz[:, None] - np.arange(bins) * source_hz)
     hats = np.maximum(0, 1 - distance / max(source_hz, target_hz))

@@ -7,6 +7,7 @@ its first version, "whose size cannot change".  One thread evaluates, none waits
 
 import ctypes
 import importlib.util
+import weakref
 from collections.abc import Sequence
 from ctypes import byref, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from functools import cache
@@ -121,6 +122,10 @@ class Session:
         finally:
             library.release("SessionOptions", options)
         self._memory = library.make("CreateCpuMemoryInfo", c_int(0), c_int(0))
+        self._finalizer = weakref.finalize(
+            self, _release, library, self.pointer, self._memory, self._values
+        )
+        self._finalizer.atexit = False
 
     def tensor(self, address: int, shape: Sequence[int]) -> int:
         """Address of a value that stands for float32 numbers of the caller's; kept by us."""
@@ -143,12 +148,15 @@ class Session:
         )  # fmt: skip
 
     def close(self) -> None:
-        """Give everything back; nothing may be running on it."""
-        for value in self._values:
-            self.library.release("Value", value)
-        self._values.clear()
-        self.library.release("MemoryInfo", self._memory)
-        self.library.release("Session", self.pointer)
+        """Give everything back; nothing may be running on it.  What is dropped is closed, too."""
+        self._finalizer()
+
+
+def _release(library: Runtime, session: c_void_p, memory: c_void_p, values: list[c_void_p]) -> None:
+    for value in values:
+        library.release("Value", value)
+    library.release("MemoryInfo", memory)
+    library.release("Session", session)
 
 
 def _names(names: Sequence[str]) -> Any:

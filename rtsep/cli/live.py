@@ -56,11 +56,14 @@ def through_files(
     from rtsep.ports import recordings
 
     recording = recordings.examine(source)
-    engine = make_engine(rate=recording.rate, channels=recording.channels, **arguments)
+    block = how["block"] or 480
+    engine = make_engine(
+        rate=recording.rate, channels=recording.channels, max_block=block, **arguments
+    )
     say(f"no sound card in use: {source} is the microphone, {target or 'nothing'} the speaker")
     with ended_by_signals() as stop, shown(engine) as tell:
         played = embedded.play(
-            recording, target, engine, block=how["block"] or 480, seconds=how["seconds"],
+            recording, target, engine, block=block, seconds=how["seconds"],
             tell=tell, stop=stop,
         )  # fmt: skip
     return engine, asdict(played) | {"input": str(source), "output": target and str(target)}
@@ -75,7 +78,9 @@ def through_soundcard(
     from rtsep.ports.soundcard import SoundcardStream
 
     route = find_route(**devices)
-    engine = make_engine(rate=route.rate, channels=route.channels, **arguments)
+    engine = make_engine(
+        rate=route.rate, channels=route.channels, max_block=how["block"] or None, **arguments
+    )
     stream = SoundcardStream(
         engine, route, block=how["block"], latency=how["device_latency"], force=how["force"]
     )

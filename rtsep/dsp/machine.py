@@ -101,3 +101,56 @@ def nanoseconds(typing: Any) -> Any:
         return builder.add(builder.mul(seconds, LONG(1_000_000_000)), rest)
 
     return types.int64(), emit
+
+
+@intrinsic
+def call_for(typing: Any, function: Any, *arguments: Any) -> Any:
+    """Call `int64 function(...)` at an address."""
+    packed = types.BaseTuple.from_types(arguments)
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        passed = cgutils.unpack_tuple(builder, values[1])
+        shape = ir.FunctionType(LONG, [value.type for value in passed])
+        return builder.call(builder.inttoptr(values[0], shape.as_pointer()), passed)
+
+    return types.int64(types.int64, packed), emit
+
+
+def pointer_to(kind: Any) -> Any:
+    """An intrinsic that takes an address for a pointer to such a thing."""
+
+    @intrinsic
+    def pointer(typing: Any, address: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+        return types.CPointer(kind)(types.int64), emit
+
+    return pointer
+
+
+def _word(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    words = context.make_array(signature.args[0])(context, builder, arguments[0])
+    return builder.gep(words.data, [arguments[1]])
+
+
+@intrinsic
+def acquire(typing: Any, words: Any, i: Any) -> Any:
+    """words[i] as another thread released it, and all that thread wrote before.  int64 arrays."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load_atomic(_word(context, builder, signature, arguments), "acquire", 8)
+
+    return types.int64(words, types.int64), emit
+
+
+@intrinsic
+def give(typing: Any, words: Any, i: Any, value: Any) -> Any:
+    """Release words[i] = value to another thread, after all that was written before."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = _word(context, builder, signature, arguments)
+        builder.store_atomic(arguments[2], place, "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(words, types.int64, types.int64), emit

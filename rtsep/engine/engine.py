@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.artefacts.basis import Basis
+from rtsep.artefacts.network import Network
 from rtsep.dsp.kernel import sealed
 from rtsep.dsp.records import zeroed
 from rtsep.dsp.spectra import twiddles
@@ -29,11 +30,20 @@ from rtsep.engine.process import process_block, stream_callback
 from rtsep.engine.roles import kept_by_name, kept_by_role
 from rtsep.engine.snapshots import Snapshot
 from rtsep.engine.targets import settle, write_source_targets, write_targets
-from rtsep.separators.prepare import merge_options, prepare_slot, source_names
+from rtsep.separators.evaluation import Evaluation, delay_for
+from rtsep.separators.prepare import (
+    divided,
+    has_unknown,
+    known_sources,
+    merge_options,
+    prepare_slot,
+    source_names,
+)
 from rtsep.separators.slot import CHANNELS
 
 FADE_SECONDS = 0.05
 PATIENCE_SECONDS = 2.0
+BLOCK_SECONDS = 512 / 48000  # of the blocks a network's delay allows for, unless told
 _process = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 4)(
     process_block.address
 )
@@ -47,6 +57,8 @@ class Engine:
     linked : one mask for all channels; else one each.
     unknown : whether there is a source beside the known ones; by default there is, unless some
     models are to be kept and others removed.  keep : names of the sources to keep.
+    max_block : samples a block at most in a live stream; a network's masks take ceil(max_block /
+    hop) + 1 hops, and later ones are held over and counted.  10.7 ms unless given.
     options : of the separator, see `rtsep.separators.prepare.Options`.
     parameters : initial values by id, as `set` takes them.
     """
@@ -61,22 +73,25 @@ class Engine:
         linked: bool = True,
         unknown: bool | None = None,
         keep: str | Sequence[str] | None = None,
-        max_block: int = 8192,
+        max_block: int | None = None,
         options: dict[str, Any] | None = None,
         **parameters: Value,
     ) -> None:
         if not 1 <= channels <= CHANNELS:
             raise ValueError(f"channels={channels} is outside 1..{CHANNELS}")
-        if max_block < 1:
+        if max_block is not None and max_block < 1:
             raise ValueError(f"max_block={max_block} is not positive")
         self.spec: StreamSpec = stream_spec(rate, latency)
-        self.channels, self.linked, self.max_block = channels, linked, max_block
-        self.live = False
+        self.channels, self.linked = channels, linked
+        self.max_block: int = max_block or round(BLOCK_SECONDS * rate)
+        self._live, self._freewheel = False, False
+        self._evaluations: list[Evaluation | None] = [None, None]
+        self._slot, self.keep = 0, tuple[str, ...]()
         self._unknown, self._options = unknown, dict(options or {})
         self._keep = [keep] if isinstance(keep, str) else keep
         self._record = zeroed(layout.STATE)
         self._state: Any = self._record[0]
-        self._bases = load_models(model)
+        self._models = load_models(model)
         self._values: dict[str, Value] = {}
         self._prepare()
         for name, value in parameters.items():
@@ -93,7 +108,7 @@ class Engine:
     @property
     def latency(self) -> int:
         """Delay in samples, exact and constant: output[n] answers input[n - latency]."""
-        return self.spec.synthesis
+        return self.spec.synthesis + int(self._state["slot"][self._slot]["delay"]) * self.spec.hop
 
     @property
     def lanes(self) -> int:
@@ -103,7 +118,12 @@ class Engine:
     @property
     def note(self) -> str:
         """What had to be mapped to fit the stream; empty if nothing."""
-        return note_of(self._bases, self.spec)
+        notes = [note_of(self._models, self.spec)]
+        evaluation = self._evaluations[self._slot]
+        if evaluation and not evaluation.real_time_safe:
+            notes.append("onnxruntime's shared library is missing: it runs in Python, which is not "
+                         "real-time safe")  # fmt: skip
+        return "; ".join(filter(None, notes))
 
     @property
     def address(self) -> int:
@@ -115,22 +135,65 @@ class Engine:
         """PortAudio's stream callback for interleaved float32; its `.address` is what to pass."""
         return stream_callback
 
+    @property
+    def live(self) -> bool:
+        """Whether a device's thread runs it.  Set before the stream starts and after it ends."""
+        return self._live
+
+    @live.setter
+    def live(self, live: bool) -> None:
+        self._live = live
+        self._employ()
+
+    @property
+    def freewheel(self) -> bool:
+        """Whether a live stream runs as fast as it can: networks then answer in place."""
+        return self._freewheel
+
+    @freewheel.setter
+    def freewheel(self, freewheel: bool) -> None:
+        self._freewheel = freewheel
+        self._employ()
+
+    def _employ(self) -> None:
+        """Networks' worker threads are there for a live stream in real time alone."""
+        for evaluation in filter(None, self._evaluations):
+            if self._live and not self._freewheel:
+                evaluation.start()
+            else:
+                evaluation.stop()
+
     # prepare and reset
 
-    def _has_unknown(self, bases: Sequence[Basis]) -> bool:
-        if self._unknown is not None or not bases:
-            return bool(self._unknown and bases)
-        return len({basis.card.role for basis in bases}) == 1
+    def _retire(self, index: int) -> Evaluation | None:
+        """Take the slot's network from it."""
+        evaluation, self._evaluations[index] = self._evaluations[index], None
+        if evaluation:
+            evaluation.stop()
+        return evaluation
+
+    def _evaluate(self, index: int, models: Sequence[Basis | Network]) -> Evaluation | None:
+        """What is to run the network among the models; the one before, as new, if it is its own."""
+        _, network = divided(models)
+        before = self._retire(index)
+        if network and before and before.network is network:
+            before.reset()
+            self._evaluations[index] = before
+        elif network:
+            delay = delay_for(self.max_block, self.spec)
+            self._evaluations[index] = Evaluation(network, self.spec, self.lanes, delay)
+        return self._evaluations[index]
 
     def _prepare(self) -> None:
         state, spec = self._state, self.spec
+        if self._slot == 1:
+            self._evaluations.reverse()
+        self._retire(1)
         self._record.view(np.uint8)[:] = 0
         state["process"] = process_block.address
         for field in ("rate", "window", "hop", "synthesis", "bins"):
             state[field] = getattr(spec, field)
-        state["latency"], state["channels"], state["lanes"] = (
-            self.latency, self.channels, self.lanes,
-        )  # fmt: skip
+        state["channels"], state["lanes"] = self.channels, self.lanes
         analysis, synthesis = window_pair(spec)
         state["analysis_window"][: spec.window] = analysis
         state["synthesis_window"][: spec.window] = synthesis
@@ -138,27 +201,39 @@ class Engine:
         state["fade_hops"] = max(1, round(FADE_SECONDS * spec.rate / spec.hop))
         state["spans"][: layout.STRENGTH] = round(0.02 * spec.rate)
         state["spans"][layout.STRENGTH :] = max(1, round(0.02 * spec.rate / spec.hop))
-        self._fill_slot(0, self._bases)
+        state["level"] = state["next_level"] = 1
+        self._fill_slot(0, self._models)
+        self._take_delay()
         self._settle()
 
-    def _fill_slot(self, index: int, bases: list[Basis]) -> None:
+    def _take_delay(self) -> None:
+        """The stream's delay is that of the active slot from here on."""
+        state = self._state
+        state["delay"] = state["slot"][int(state["active"])]["delay"]
+        state["latency"] = self.spec.synthesis + int(state["delay"]) * self.spec.hop
+        state["ahead_at"], state["ahead"][:] = 0, 0
+
+    def _fill_slot(self, index: int, models: list[Basis | Network]) -> None:
         """Prepare models in a slot and take their sources as the engine's."""
-        unknown = self._has_unknown(bases)
-        options = merge_options([basis.card.options for basis in bases], self._options)
-        roles = [basis.card.role for basis in bases]
-        sources = source_names(bases, unknown)
+        unknown = has_unknown(models, self._unknown)
+        options = merge_options([model.card.options for model in models], self._options)
+        roles = [each["role"] for each in known_sources(models)]
+        sources = source_names(models, unknown)
         named = self._keep and kept_by_name(self._keep, roles, sources)
         keep = tuple(named or kept_by_role(roles, sources))
         self._record["slot"][:, index : index + 1].view(np.uint8)[:] = 0
         slot = self._state["slot"][index]
         prepare_slot(
-            slot, bases, self.spec, lanes=self.lanes, unknown=unknown, keep=keep, options=options
-        )
+            slot, models, self.spec, lanes=self.lanes, unknown=unknown, keep=keep, options=options,
+            evaluation=self._evaluate(index, models),
+        )  # fmt: skip
+        self._employ()
+        turned = {f"{name}.gain" for name in {*self.keep} ^ {*keep}}  # kept before and not now
         self.sources, self.keep = sources, keep
         self.parameters: dict[str, Parameter] = parameters_of(self.sources, self.keep)
-        self._slot, self._bases, self.options = index, bases, options
+        self._slot, self._models, self.options = index, models, options
         self._values = {
-            name: self._values.get(name, parameter.default)
+            name: parameter.default if name in turned else self._values.get(name, parameter.default)
             for name, parameter in self.parameters.items()
         }
 
@@ -172,6 +247,11 @@ class Engine:
         if self.live:
             raise RuntimeError("a running stream cannot be reset")
         self._prepare()
+
+    def check_block(self, block: int) -> None:
+        """ValueError where a live stream's blocks are larger than a network's delay allows for."""
+        if block > self.max_block and self._state["slot"][self._slot]["delay"]:
+            raise ValueError(f"block={block} exceeds the engine's max_block={self.max_block}")
 
     def seal(self) -> AbstractContextManager[None]:
         """Context in which nothing may compile, for as long as a stream runs."""
@@ -226,17 +306,20 @@ class Engine:
 
     def meters(self) -> Meters:
         """One reading of all meters."""
-        return read_meters(self._state, self.sources)
+        evaluation = self._evaluations[self._slot]
+        return read_meters(self._state, self.sources, evaluation and evaluation.record[0])
 
     def swap(
         self, model: Model | Sequence[Model], *, keep: str | Sequence[str] | None = None
     ) -> None:
         """Replace the model by crossfading masks; parameters of sources with equal names stay.
 
+        But for the gain of one that is kept now and was not, or the other way round.  To a network
+        or from one the stream fades out and in again, with another `latency`.
         keep : names of the new model's sources to keep; by their cards' roles unless given.
         In a running stream it waits for an earlier swap to end; otherwise it ends it at once.
         """
-        bases, before = load_models(model), self._keep
+        models, before = load_models(model), self._keep
         if self.live:
             self._wait(lambda: self._state["active"] == self._state["requested"], "a swap")
         else:
@@ -244,7 +327,7 @@ class Engine:
         index = 1 - int(self._state["active"])
         self._keep = [keep] if isinstance(keep, str) else keep
         try:
-            self._fill_slot(index, bases)
+            self._fill_slot(index, models)
         except ValueError:
             self._keep = before
             raise
@@ -254,9 +337,13 @@ class Engine:
 
     def _end_fade(self) -> None:
         state = self._state
-        if state["active"] != state["requested"]:
-            state["stem_out"][:] = state["stem_tail"][:] = 0
+        if state["active"] == state["requested"]:
+            return
+        state["stem_out"][:] = state["stem_tail"][:] = 0
         state["active"], state["fade"] = int(state["requested"]), 0
+        state["level"], state["next_level"], state["hush"] = 1, 1, 0
+        if state["slot"]["worker"].any():
+            self._take_delay()
 
     def _wait(self, done: Any, what: str) -> None:
         end = time.monotonic() + PATIENCE_SECONDS

@@ -12,8 +12,10 @@ from rtsep.dsp.kernel import kernel
 from rtsep.dsp.machine import address_of, call
 from rtsep.dsp.masks import apply, blend, bound, multiply, release, shade, weighted
 from rtsep.dsp.spectra import add_power, power_to_magnitude, to_frame, to_spectrum
+from rtsep.engine.delay import hold_back, look, must_restart
 from rtsep.engine.glides import glide
 from rtsep.engine.state import (
+    BLEND,
     FREEZE,
     GAIN,
     LISTEN_DRY,
@@ -49,6 +51,7 @@ def analyse(state):
 def separate(state, slot):
     """Hand the magnitudes to a slot's separator and let it make its masks."""
     slot.frozen = state.glides[VALUE, FREEZE] > np.float64(0.5)
+    slot.blend = np.float32(state.glides[VALUE, BLEND])
     for i in range(state.lanes):
         for f in range(state.bins):
             slot.lane[i].v[f] = state.magnitude[i, f]
@@ -96,7 +99,7 @@ def decide(state, slot, gain):
 def cross(state):
     """Gain from the active slot, crossfaded with the requested one while that fades in."""
     decide(state, state.slot[state.active], state.gain)
-    if state.requested != state.active and state.fade == 0:
+    if state.requested != state.active and state.fade == 0 and not must_restart(state):
         state.fade = state.fade_hops
     if state.fade == 0:
         return
@@ -149,9 +152,11 @@ def split(state, slot):
 @kernel
 def run_hop(state):
     """All that happens once per hop; `hop_in` is full, `hop_out` is made."""
-    for column in range(STRENGTH, FREEZE + 1):
+    for column in range(STRENGTH, BLEND + 1):
         glide(state.glides, column)
     analyse(state)
+    look(state)
+    hold_back(state)
     cross(state)
     if state.stems != 0:
         split(state, state.slot[state.active])

@@ -1,7 +1,7 @@
 """Meters in the record, and what Python reads out of them.
 
-Levels follow the sound hop by hop; a hop's time goes into a logarithmic histogram of eight steps
-an octave.  Times stand outside the law that output depends on input alone.
+Levels follow the sound hop by hop; a hop's time goes into a histogram.  Times stand outside the
+law that output depends on input alone.
 """
 
 import math
@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 
 from rtsep.dsp.kernel import kernel
-from rtsep.engine.state import HISTOGRAM
+from rtsep.dsp.times import enter, quantile_us
 
-STEPS_PER_OCTAVE = 8
-FIRST_OCTAVE = 8  # the histogram begins at 2^8 ns
 SILENT_DB = -120.0
 
 
@@ -66,15 +64,18 @@ def measure(state):
 @kernel
 def count_time(state, duration):
     """Enter a hop's duration in ns into the histogram.  Audio thread."""
-    step = np.int64(STEPS_PER_OCTAVE * (np.log2(np.float64(max(duration, 1))) - FIRST_OCTAVE))
-    state.histogram[min(max(step, 0), HISTOGRAM - 1)] += 1
+    enter(state.histogram, duration)
     state.hop_max = max(state.hop_max, duration)
     state.hops += 1
 
 
 @dataclass(frozen=True)
 class Meters:
-    """One reading.  Levels in dBFS of the mean square (peaks: of the sample), times in us."""
+    """One reading.  Levels in dBFS of the mean square (peaks: of the sample), times in us.
+
+    network_late : hops whose mask was not there in time and was held over.  network_failed : runs
+    that gave no mask.
+    """
 
     input_db: tuple[float, ...]
     output_db: tuple[float, ...]
@@ -93,6 +94,12 @@ class Meters:
     clipped: int
     nonfinite: int
     latency_ms: float
+    network_runs: int = 0
+    network_late: int = 0
+    network_failed: int = 0
+    network_p50_us: float = 0.0
+    network_p999_us: float = 0.0
+    network_max_us: float = 0.0
 
 
 def decibels(power: float) -> float:
@@ -100,17 +107,21 @@ def decibels(power: float) -> float:
     return max(10 * math.log10(power), SILENT_DB) if power > 1e-12 else SILENT_DB
 
 
-def quantile_us(histogram: Any, q: float) -> float:
-    """Upper edge in us of the step where a share q of all hops is reached; 0 without hops."""
-    total = int(histogram.sum())
-    if total == 0:
-        return 0.0
-    step = int(np.searchsorted(np.cumsum(histogram), q * total))
-    return float(2.0 ** (FIRST_OCTAVE + (step + 1) / STEPS_PER_OCTAVE)) / 1000
+def read_network(worker: Any) -> dict[str, Any]:
+    """Read the meters of a network's record, by their names in `Meters`.  Any thread."""
+    histogram = worker["histogram"].copy()
+    return {
+        "network_runs": int(worker["runs"]),
+        "network_late": int(worker["late"]),
+        "network_failed": int(worker["failed"]),
+        "network_p50_us": quantile_us(histogram, 0.5),
+        "network_p999_us": quantile_us(histogram, 0.999),
+        "network_max_us": float(worker["run_max"]) / 1000,
+    }
 
 
-def read_meters(record: Any, sources: tuple[str, ...]) -> Meters:
-    """Read the meters of a record.  Any thread."""
+def read_meters(record: Any, sources: tuple[str, ...], worker: Any = None) -> Meters:
+    """Read the meters of a record, and of a network's if there is one.  Any thread."""
     channels = int(record["channels"])
     window = record["analysis_window"][: record["window"]]
     parseval = 2 / (float(record["window"]) * float(np.mean(window**2)) * float(record["window"]))
@@ -141,4 +152,5 @@ def read_meters(record: Any, sources: tuple[str, ...]) -> Meters:
         clipped=int(record["clipped"]),
         nonfinite=int(record["nonfinite"]),
         latency_ms=1000 * float(record["latency"]) / float(record["rate"]),
+        **(read_network(worker) if worker is not None else {}),
     )

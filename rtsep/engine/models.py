@@ -1,4 +1,4 @@
-"""Names, paths and loaded models to bases."""
+"""Names, paths and loaded models to bases and networks."""
 
 from collections.abc import Sequence
 from os import PathLike
@@ -6,40 +6,36 @@ from typing import TypeAlias
 
 from rtsep.artefacts.basis import Basis
 from rtsep.artefacts.library import load
+from rtsep.artefacts.network import Network
 from rtsep.dsp.stream import StreamSpec
 
-Model: TypeAlias = str | PathLike[str] | Basis
+Model: TypeAlias = str | PathLike[str] | Basis | Network
 
 
-def load_model(model: Model) -> list[Basis]:
-    """A model as a list of bases; "bypass" is none."""
-    if isinstance(model, Basis):
+def load_model(model: Model) -> list[Basis | Network]:
+    """A model as a list of one; "bypass" is none."""
+    if isinstance(model, (Basis, Network)):
         return [model]
     if not isinstance(model, (str, PathLike)):
         raise TypeError(f"a model is a name, a path or a loaded model, not {type(model).__name__}")
-    if model == "bypass":
-        return []
-    loaded = load(model)
-    if not isinstance(loaded, Basis):
-        raise ValueError(f"model {loaded.card.name!r}: kind {loaded.card.kind!r} does not run yet")
-    return [loaded]
+    return [] if model == "bypass" else [load(model)]
 
 
-def load_models(model: Model | Sequence[Model]) -> list[Basis]:
-    """One model or several as a list of bases."""
-    if isinstance(model, (str, PathLike, Basis)):
+def load_models(model: Model | Sequence[Model]) -> list[Basis | Network]:
+    """One model or several as a list."""
+    if isinstance(model, (str, PathLike, Basis, Network)):
         return load_model(model)
     models = list(model)
     if not models:
         raise ValueError("no model is given (one at least; 'bypass' separates nothing)")
-    return [basis for each in models for basis in load_model(each)]
+    return [loaded for each in models for loaded in load_model(each)]
 
 
-def note_of(bases: Sequence[Basis], spec: StreamSpec) -> str:
+def note_of(models: Sequence[Basis | Network], spec: StreamSpec) -> str:
     """What was mapped to fit the stream, one sentence a model."""
     notes = []
-    for basis in bases:
-        card = basis.card
+    for model in models:
+        card = model.card
         if card.rate != spec.rate:
             notes.append(f"{card.name} was made at {card.rate} Hz and is mapped to {spec.rate} Hz")
         if card.bandwidth < spec.rate / 2:

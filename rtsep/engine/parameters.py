@@ -56,6 +56,7 @@ ENGINE = (
     Parameter("listen", "Listen to", "", 0, 2, "source", choices=LISTEN),
     Parameter("input_gain", "Input gain", "dB", -60, 24, 0.0),
     Parameter("output_gain", "Output gain", "dB", -60, 24, 0.0),
+    Parameter("blend", "From the bases' masks (0) to the network's (1)", "", 0, 1, 0.5),
     Parameter("freeze", "Hold the unknown source's basis", "", 0, 1, 0.0, switch=True),
 )
 

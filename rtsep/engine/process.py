@@ -11,6 +11,7 @@ from numba import carray, types
 
 from rtsep.dsp.kernel import kernel, native
 from rtsep.dsp.machine import FLUSH, call, float_mode, nanoseconds, set_float_mode
+from rtsep.engine.delay import restart
 from rtsep.engine.glides import glide, latch
 from rtsep.engine.hop import run_hop
 from rtsep.engine.meters import count_time, measure
@@ -60,13 +61,19 @@ def take_in(state, x, start, count, channel_step, sample_step):
 
 @kernel(exact=True)
 def give_out(state, y, start, count, channel_step, sample_step):
-    """Samples out of the hop, crossfaded with the delayed input while bypassed."""
+    """Samples out of the hop, crossfaded with the delayed input while bypassed.
+
+    The level is one but around a restart.
+    """
     for i in range(count):
         gain = np.float32(glide(state.glides, OUTPUT_GAIN))
         bypass = np.float32(glide(state.glides, BYPASS))
+        passed = (state.fill + i + 1) / state.hop
+        level = np.float32(state.level + passed * (state.next_level - state.level))
         for c in range(state.channels):
             dry = state.dry[c, (state.at + i + DRY - state.latency) % DRY]
             a = (1 - bypass) * (state.hop_out[c, state.fill + i] * gain) + bypass * dry
+            a *= level
             y[c * channel_step + (start + i) * sample_step] = a
             state.given_energy[c] += np.float64(a) * np.float64(a)
             state.given_peak[c] = max(state.given_peak[c], np.float64(abs(a)))
@@ -88,6 +95,7 @@ def give_stems(state, stems, sources, start, count, n):
 def turn_hop(state):
     """Run a hop and take its time."""
     begin = nanoseconds()
+    restart(state)
     serve(state)
     run_hop(state)
     measure(state)

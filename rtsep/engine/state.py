@@ -10,17 +10,20 @@ import numba
 import numpy as np
 
 from rtsep.dsp.records import record_type
+from rtsep.dsp.times import HISTOGRAM
 from rtsep.separators.slot import BINS, CHANNELS, SLOT, SOURCES, UNKNOWN
+from rtsep.separators.worker import DELAYS
 
-WINDOW, HOP, DRY, CAPTURE, HISTOGRAM = 2048, 512, 1 << 14, 1 << 19, 160
+WINDOW, HOP, DRY, CAPTURE = 2048, 512, 1 << 14, 1 << 19
 
 # Rows of a glide table, whose columns are parameters.
 TARGET, GOAL, VALUE, STEP, LEFT = range(5)
 
 # Columns of the engine's glides: the first three move per sample, the others per hop.
 INPUT_GAIN, OUTPUT_GAIN, BYPASS = range(3)
-STRENGTH, MAX_ATTENUATION, NOISE_FLOOR, RELEASE, LISTEN_DRY, LISTEN_WET, FREEZE = range(3, 10)
-PARAMETERS = 10
+STRENGTH, MAX_ATTENUATION, NOISE_FLOOR, RELEASE, LISTEN_DRY, LISTEN_WET = range(3, 9)
+FREEZE, BLEND = 9, 10
+PARAMETERS = 11
 
 # Columns of a slot's glides: a gain per source, then how far it is open (0 is muted).
 GAIN, OPEN = 0, SOURCES
@@ -53,6 +56,11 @@ STATE = record_type(
     ("active", np.int64),
     ("fade", np.int64),
     ("stem_slot", np.int64),
+    ("delay", np.int64),
+    ("hush", np.int64),
+    ("level", np.float64),
+    ("next_level", np.float64),
+    ("ahead_at", np.int64),
     ("hop_in", np.float32, (CHANNELS, HOP)),
     ("hop_out", np.float32, (CHANNELS, HOP)),
     ("dry", np.float32, (CHANNELS, DRY)),
@@ -69,6 +77,7 @@ STATE = record_type(
     ("stem_tail", np.float32, (SOURCES, CHANNELS, WINDOW)),
     ("stem_out", np.float32, (SOURCES, CHANNELS, HOP)),
     ("capture", np.float32, (CAPTURE,)),
+    ("ahead", np.float32, (DELAYS, CHANNELS, 3, BINS)),
     # served at a hop boundary
     ("snapshot_served", np.int64),
     ("restore_served", np.int64),

@@ -31,7 +31,7 @@ def write_targets(state: Any, spec: StreamSpec, values: dict[str, Value]) -> Non
     targets[layout.MAX_ATTENUATION] = amplitude(-attenuation) if limited else 0
     targets[layout.NOISE_FLOOR] = amplitude(floor) * noise if floor > NO_FLOOR_DB else 0
     targets[layout.RELEASE] = np.exp(-spec.hop / spec.rate / release) if release else 0
-    targets[layout.FREEZE] = number("freeze")
+    targets[layout.FREEZE], targets[layout.BLEND] = number("freeze"), number("blend")
     dry, wet = DRY_AND_WET[str(values["listen"])]
     targets[layout.LISTEN_DRY], targets[layout.LISTEN_WET] = dry, wet
 

@@ -86,14 +86,15 @@ def silent(_: object, __: object = None) -> None:
 
 
 @contextmanager
-def running(engine: Engine) -> Iterator[None]:
+def running(engine: Engine, freewheel: bool = False) -> Iterator[None]:
     """Mark an engine as live, and compile nothing meanwhile."""
+    engine.freewheel = freewheel
     engine.live = True
     try:
         with engine.seal():
             yield
     finally:
-        engine.live = False
+        engine.live = engine.freewheel = False
 
 
 @contextmanager
@@ -130,13 +131,14 @@ def play(
     """
     if block < 1:
         raise ValueError(f"block={block} is not positive")
+    engine.check_block(block)
     fit(recording, engine)
     length = recording.length
     if seconds is not None:
         length = min(length, round(seconds * recording.rate))
     stop = stop or threading.Event()
     done = due = 0
-    with speaker(target, recording) as write, running(engine):
+    with speaker(target, recording) as write, running(engine, freewheel=pace is None):
         clock = Clock(recording.rate, pace)
         for x in device_blocks(recording, block, length):
             if stop.is_set():

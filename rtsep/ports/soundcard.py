@@ -124,6 +124,7 @@ class SoundcardStream:
                 f"the engine runs {engine.channels} channels at {engine.rate} Hz, "
                 f"the route {route.channels} at {route.rate} Hz"
             )
+        engine.check_block(block)
         self.engine, self.route = engine, route
         self._silent, self._seen, self._looked = 0.0, -1, 0.0
         asked = asked_latency(route, latency, force)

@@ -41,7 +41,7 @@ def fit(slot, lane):
 @kernel
 def explain(slot, lane):
     """part_s <- what every source holds of the frame, never negative."""
-    for s in range(slot.sources):
+    for s in range(slot.modelled):
         parts(lane.W, lane.h, lane.part[s], slot.first[s], slot.first[s + 1], slot.active)
 
 

@@ -51,7 +51,7 @@ def fit(slot, lane):
 @kernel
 def explain(slot, lane):
     """part_s <- what every source holds of the frame."""
-    for s in range(slot.sources):
+    for s in range(slot.modelled):
         first, last = slot.first[s], slot.first[s + 1]
         model(lane.W[first:last], lane.h[first:last], lane.part[s], last - first, slot.active)
 

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 
 from rtsep.artefacts.basis import Basis
+from rtsep.artefacts.network import Network
 from rtsep.dsp.activations import DIVERGENCES
 from rtsep.dsp.bases import random_basis
 from rtsep.dsp.projections import projector
 from rtsep.dsp.stream import StreamSpec
 from rtsep.dsp.windows import window_pair
-from rtsep.separators import asvd, bypass, nmf
+from rtsep.separators import asvd, bypass, hybrid, nes, nmf
+from rtsep.separators.evaluation import Evaluation
 from rtsep.separators.slot import CHANNELS, RANK, SOURCES, UNKNOWN
 
-SEPARATORS = {"bypass": bypass, "nmf": nmf, "asvd": asvd}
+SEPARATORS = {"bypass": bypass, "nmf": nmf, "asvd": asvd, "nes": nes, "hybrid": hybrid}
 
 
 @dataclass(frozen=True)
@@ -91,24 +93,68 @@ def merge_options(cards: Sequence[dict[str, Any]], given: dict[str, Any]) -> Opt
     return Options(**merged)
 
 
-def kind_of(bases: Sequence[Basis]) -> str:
-    """The one kind that all bases have; ValueError where they differ."""
-    kinds: list[str] = sorted({basis.card.kind for basis in bases}) or ["bypass"]
-    if len(kinds) > 1 or kinds[0] not in SEPARATORS:
+def divided(models: Sequence[Basis | Network]) -> tuple[list[Basis], Network | None]:
+    """The bases and the network among models; ValueError where they do not go together."""
+    bases = [model for model in models if isinstance(model, Basis)]
+    networks = [model for model in models if isinstance(model, Network)]
+    if len(networks) > 1:
+        names = " and ".join(repr(network.card.name) for network in networks[:2])
+        raise ValueError(f"networks {names} do not separate together (at most one)")
+    both = bool(bases and networks)
+    for model in models if both else ():
+        wanted = "keep" if isinstance(model, Network) else "remove"
+        if model.card.role != wanted:
+            raise ValueError(
+                f"model {model.card.name!r} is to {model.card.role} {model.card.source!r} (beside "
+                f"a network that keeps its source, bases are of what is removed)"
+            )
+    return bases, networks[0] if networks else None
+
+
+def kind_of(models: Sequence[Basis | Network]) -> str:
+    """The one kind that all bases have, "nes" or "hybrid"; ValueError where they differ."""
+    bases, network = divided(models)
+    kinds: list[str] = sorted({basis.card.kind for basis in bases})
+    if len(kinds) > 1 or not SEPARATORS.keys() >= set(kinds):
         raise ValueError(f"models of kinds {', '.join(kinds)} do not separate together")
-    return kinds[0]
+    if network:
+        return "hybrid" if bases else "nes"
+    return kinds[0] if kinds else "bypass"
 
 
-def source_names(bases: Sequence[Basis], unknown: bool) -> tuple[str, ...]:
+def known_sources(models: Sequence[Basis | Network]) -> list[dict[str, str]]:
+    """[{name, role}] of all that models name, in the order of the masks: bases, then a network."""
+    bases, network = divided(models)
+    ordered: list[Basis | Network] = [*bases, *([network] if network else [])]
+    return [each for model in ordered for each in model.card.sources]
+
+
+def has_unknown(models: Sequence[Basis | Network], asked: bool | None) -> bool:
+    """Whether there is a source beside the named ones, as the caller asked or by default."""
+    _, network = divided(models)
+    if network:
+        alone = len(network.card.sources) == 1
+        if asked not in (None, alone):
+            raise ValueError(
+                f"unknown={asked}: network {network.card.name!r} names {len(network.card.sources)} "
+                f"of its two sources"
+            )
+        return alone
+    if asked is not None or not models:
+        return bool(asked and models)
+    return len({model.card.role for model in models}) == 1
+
+
+def source_names(models: Sequence[Basis | Network], unknown: bool) -> tuple[str, ...]:
     """Known sources in order, then "unknown"; equal names are numbered."""
-    if not bases:
+    if not models:
         return ("all",)
     names: list[str] = []
-    for basis in bases:
-        name, taken = basis.card.source, 1
+    for each in known_sources(models):
+        name, taken = each["name"], 1
         while name in (*names, "unknown"):
             taken += 1
-            name = f"{basis.card.source}{taken}"
+            name = f"{each['name']}{taken}"
         names.append(name)
     return (*names, "unknown") if unknown else tuple(names)
 
@@ -158,33 +204,53 @@ def _prepare_work(slot: Any, spec: StreamSpec, options: Options, known: int, ran
 
 def prepare_slot(
     slot: Any,
-    bases: Sequence[Basis],
+    models: Sequence[Basis | Network],
     spec: StreamSpec,
     *,
     lanes: int = 1,
     unknown: bool = True,
     keep: Sequence[str] = (),
     options: Options | None = None,
+    evaluation: Evaluation | None = None,
 ) -> tuple[str, ...]:
     """Fill a zeroed slot for these models; returns the sources' names.  Never the audio thread.
 
-    keep : names of the sources that are to be kept.  An empty list of bases is the bypass.
+    keep : names of the sources that are to be kept.  An empty list of models is the bypass.
+    evaluation : of the network among them; keep it for as long as the slot is in use.
     Errors are ValueError (CardError for a model that does not fit the stream), each naming both
     values.
     """
-    options = options or merge_options([basis.card.options for basis in bases], {})
-    kind, names, active = kind_of(bases), source_names(bases, unknown), active_bins(bases, spec)
+    options = options or merge_options([model.card.options for model in models], {})
+    bases, network = divided(models)
+    kind, names = kind_of(models), source_names(models, unknown)
+    active = active_bins(bases, spec)
     if len(names) > SOURCES:
         raise ValueError(f"{len(names)} sources exceed {SOURCES}")
     if not 1 <= lanes <= CHANNELS:
         raise ValueError(f"{lanes} masks exceed {CHANNELS}")
     _prepare_counts(slot, spec, lanes, len(names), active)
     slot["kept"][: len(names)] = [name in keep for name in names]
-    slot["blind"] = unknown and "unknown" not in keep
+    slot["modelled"] = len(names) - (1 if kind == "hybrid" else 0)
+    slot["blind"] = unknown and "unknown" not in keep and not network
     slot["separate"] = SEPARATORS[kind].separate.address
-    if kind != "bypass":
-        _prepare_bases(slot, bases, spec, active, lanes, unknown, kind, options)
+    if bases:
+        base_kind = bases[0].card.kind
+        slot["explain"] = SEPARATORS[base_kind].separate.address
+        apart = unknown or network is not None
+        _prepare_bases(slot, bases, spec, active, lanes, apart, base_kind, options)
+    if network and evaluation:
+        _prepare_network(slot, network, spec, lanes, evaluation)
     return names
+
+
+def _prepare_network(
+    slot: Any, network: Network, spec: StreamSpec, lanes: int, evaluation: Evaluation
+) -> None:
+    network.card.check(spec)
+    slot["look"], slot["delay"] = nes.look.address, evaluation.delay
+    slot["worker"] = evaluation.address
+    for i in range(lanes):
+        slot["lane"][i]["network"][: spec.bins] = network.card.role == "keep"
 
 
 def _prepare_bases(

@@ -38,7 +38,7 @@ def removed_variance(slot, lane):
     for f in range(active):
         lane.u[f] = lane.v[f] * lane.v[f]
         lane.y[f] = 0
-    for s in range(slot.sources):
+    for s in range(slot.modelled):
         if slot.kept[s] == 0:
             for f in range(active):
                 lane.y[f] += lane.part[s, f]
@@ -69,13 +69,13 @@ def decision_directed(slot, lane):
     if not is_silent(slot, lane):
         settle_variance(slot, lane)
         decide(lane.u, lane.q, lane.past, lane.g, slot.decision, slot.active)
-        regroup(lane.mask, lane.g, slot.kept, slot.sources, slot.active)
+        regroup(lane.mask, lane.g, slot.kept, slot.modelled, slot.active)
 
 
 @kernel
 def share_out(slot, lane):
-    """Masks of all sources from their parts, over all bins.  Audio thread."""
-    wiener(lane.part, lane.mask, slot.exponent, slot.sources, slot.active)
+    """Masks of the modelled sources from their parts, over all bins.  Audio thread."""
+    wiener(lane.part, lane.mask, slot.exponent, slot.modelled, slot.active)
     if slot.decision > 0:
         decision_directed(slot, lane)
-    extend(lane.mask, slot.sources, slot.active, slot.bins)
+    extend(lane.mask, slot.modelled, slot.active, slot.bins)

@@ -6,10 +6,16 @@ share lane 0, unlinked ones have a lane each.
 
 Field            shape (capacity)          meaning
 separate                                   address of `void separate(slot *)`
+look                                       the same, of what sees the newest frame; 0 for none
+explain                                    of a hybrid, the address of its bases' `separate`
+delay                                      hops between the newest frame and the one in lane.v
+worker                                     address of the WORKER record of a network
 lanes, bins, active                        lanes in use, bins F, bins the model knows
 sources, known, rank                       sources, known components K0, all components K
+modelled                                   sources that the basis explains: the first ones
 first            (SOURCES + 1,)            component range of every source
 lane.v           (BINS,)                   in: magnitude of the frame
+lane.network     (BINS,)                   the network's mask of that frame, or of one before
 lane.mask        (SOURCES, BINS)           out: masks, summing to one
 lane.W           (RANK, BINS)              basis, known rows first, then the unknown source's
 lane.statistics  (UNKNOWN, BINS)           A of the online basis
@@ -43,6 +49,7 @@ LANE = record_type(
     ("presence", np.float32, (BINS,)),
     ("past", np.float32, (BINS,)),
     ("g", np.float32, (BINS,)),
+    ("network", np.float32, (BINS,)),
     ("energies", np.float64, (UNKNOWN,)),
     ("core", np.float64, (UNKNOWN + 1, UNKNOWN + 1)),
     ("vectors", np.float64, (UNKNOWN + 1, UNKNOWN + 1)),
@@ -65,6 +72,12 @@ SLOT = record_type(
     ("alternations", np.int64),
     ("frozen", np.int64),
     ("turn", np.int64),
+    ("look", np.int64),
+    ("explain", np.int64),
+    ("delay", np.int64),
+    ("worker", np.int64),
+    ("modelled", np.int64),
+    ("blend", np.float32),
     ("exponent", np.float32),
     ("smoothness", np.float32),
     ("rho", np.float32),

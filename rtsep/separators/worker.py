@@ -1,0 +1,241 @@
+"""Frames to a thread of its own and masks back: what lies between a stream and its network.
+
+The audio thread hands over the newest frame, numbered, and fetches the mask of the frame that
+leaves the delay line now.  Rings and counters are all they share; each word has one writer.  A
+mask that is late is held over from the frame before, and counted: nothing is ever shifted.  A
+frame whose mask can no longer be used is not evaluated.  Offline the same code runs in place.
+"""
+
+from typing import Any
+
+import numba
+import numpy as np
+from numba import carray, types
+
+from rtsep.dsp.kernel import kernel, native
+from rtsep.dsp.machine import (
+    FLUSH,
+    acquire,
+    address_of,
+    call,
+    call_for,
+    float_mode,
+    give,
+    nanoseconds,
+    pointer_to,
+    set_float_mode,
+)
+from rtsep.dsp.records import record_type
+from rtsep.dsp.times import HISTOGRAM, enter
+from rtsep.separators.slot import BINS, CHANNELS
+
+RING = 32  # frames under way at most
+DELAYS = 24  # hops that a mask may take; less than RING
+INNER, TAPS = 1025, 8  # bins of a network; of one grid that make a bin of the other
+ASKED, TAKEN, WANTED, STOP = 0, 8, 16, 24  # places of the shared words, a cache line each
+
+WORKER = record_type(
+    # fixed by prepare
+    ("step", np.int64),
+    ("run", np.int64),
+    ("release", np.int64),
+    ("session", np.int64),
+    ("input_names", np.int64),
+    ("output_names", np.int64),
+    ("tensors", np.int64),
+    ("given", np.int64, (CHANNELS, 2)),
+    ("made", np.int64, (CHANNELS, 2)),
+    ("states", np.int64),
+    ("state_size", np.int64),
+    ("semaphore", np.int64),
+    ("post", np.int64),
+    ("wait", np.int64),
+    ("synchronous", np.int64),
+    ("lanes", np.int64),
+    ("delay", np.int64),
+    ("every", np.int64),
+    ("bins", np.int64),
+    ("active", np.int64),
+    ("inner", np.int64),
+    ("taps_in", np.int64),
+    ("taps_out", np.int64),
+    ("first_in", np.int64, (INNER,)),
+    ("share_in", np.float32, (INNER, TAPS)),
+    ("first_out", np.int64, (BINS,)),
+    ("share_out", np.float32, (BINS, TAPS)),
+    # between the threads
+    ("words", np.int64, (32,)),
+    ("frame_of", np.int64, (RING,)),
+    ("frames", np.float32, (RING, CHANNELS, INNER)),
+    ("mask_of", np.int64, (RING,)),
+    ("masks", np.float32, (RING, CHANNELS, BINS)),
+    # audio thread
+    ("hop", np.int64),
+    ("late", np.int64),
+    # worker
+    ("parity", np.int64),
+    ("runs", np.int64),
+    ("failed", np.int64),
+    ("skipped", np.int64),
+    ("run_max", np.int64),
+    ("histogram", np.int64, (HISTOGRAM,)),
+    ("magnitude", np.float32, (CHANNELS, INNER)),
+    ("mask", np.float32, (CHANNELS, INNER)),
+)
+
+WORKER_TYPE: Any = numba.from_dtype(WORKER)
+WORKER_POINTER = types.CPointer(WORKER_TYPE)
+worker_at = pointer_to(WORKER_TYPE)
+floats_at = pointer_to(types.float32)
+
+
+@kernel
+def regrid(source, first, share, taps, target, bins):
+    """target_f <- sum of `taps` bins of the source, from first_f on, by their shares."""
+    for f in range(bins):
+        total = np.float32(0)
+        for t in range(taps):
+            total += share[f, t] * source[first[f] + t]
+        target[f] = total
+
+
+@kernel
+def hand_over(worker, slot):
+    """The newest magnitudes, in lane.v, to the worker, every so many hops.  Audio thread."""
+    if worker.hop % worker.every != 0:
+        return
+    number = worker.hop // worker.every
+    place = number % RING
+    if acquire(worker.words, TAKEN) > number - RING:
+        for i in range(worker.lanes):
+            regrid(
+                slot.lane[i].v, worker.first_in, worker.share_in, worker.taps_in,
+                worker.frames[place, i], worker.inner,
+            )  # fmt: skip
+        worker.frame_of[place] = number
+    give(worker.words, ASKED, number + 1)
+    if worker.synchronous != 0:
+        while answer(worker):
+            pass
+    else:
+        call(worker.post, worker.semaphore, np.int64(1), np.int64(0))
+
+
+@kernel
+def fetch(worker, slot):
+    """The mask of the frame that leaves the delay line, into lane.network.  Audio thread."""
+    due = worker.hop - worker.delay
+    worker.hop += 1
+    if due < 0:
+        return
+    number = due // worker.every
+    give(worker.words, WANTED, number)
+    place = number % RING
+    if acquire(worker.mask_of, place) != number:
+        worker.late += 1
+        return
+    for i in range(worker.lanes):
+        for f in range(worker.bins):
+            slot.lane[i].network[f] = worker.masks[place, i, f]
+
+
+@kernel
+def forget(worker):
+    """Zero every state."""
+    states = carray(floats_at(worker.states), worker.lanes * worker.state_size)
+    for i in range(worker.lanes * worker.state_size):
+        states[i] = 0
+
+
+@kernel
+def is_mask(mask, bins):
+    """Whether it is near 0..1 everywhere; what is not a number is not."""
+    good = 0
+    for f in range(bins):
+        good += mask[f] > np.float32(-1) and mask[f] < np.float32(2)
+    return good == bins
+
+
+@kernel
+def evaluate(worker, place):
+    """Run the network on one frame of every lane.  Whether its masks are in the ring."""
+    for i in range(worker.lanes):
+        for f in range(worker.inner):
+            worker.magnitude[i, f] = worker.frames[place, i, f]
+        if call_for(worker.step, address_of(worker), np.int64(i)) != 0:
+            return False
+        if not is_mask(worker.mask[i], worker.inner):
+            return False
+        mask = worker.masks[place, i]
+        regrid(
+            worker.mask[i], worker.first_out, worker.share_out, worker.taps_out, mask, worker.active
+        )
+        bound_and_extend(mask, worker.active, worker.bins)
+    return True
+
+
+@kernel
+def bound_and_extend(mask, active, bins):
+    """Into 0..1; above the bins that the network knows, the mean over its highest octave."""
+    low = active // 2
+    mean = np.float32(0)
+    for f in range(active):
+        mask[f] = min(max(mask[f], np.float32(0)), np.float32(1))
+        if f >= low:
+            mean += mask[f]
+    mean /= active - low
+    for f in range(active, bins):
+        mask[f] = mean
+
+
+@kernel
+def answer(worker):
+    """Evaluate the next frame handed over; whether there was one.  Worker thread."""
+    number = worker.words[TAKEN]
+    if acquire(worker.words, ASKED) <= number:
+        return False
+    place = number % RING
+    if worker.frame_of[place] != number or acquire(worker.words, WANTED) > number:
+        worker.skipped += 1
+    else:
+        begin = nanoseconds()
+        if evaluate(worker, place):
+            worker.parity = 1 - worker.parity
+            give(worker.mask_of, place, number)
+        else:
+            worker.failed += 1
+            forget(worker)
+        duration = nanoseconds() - begin
+        enter(worker.histogram, duration)
+        worker.run_max = max(worker.run_max, duration)
+        worker.runs += 1
+    give(worker.words, TAKEN, number + 1)
+    return True
+
+
+@native(WORKER_POINTER, types.int64, returns=types.int64)
+def run_session(pointer: Any, lane: int) -> int:
+    """One call of onnxruntime's Run for a lane; 0 where it went well."""
+    worker = carray(pointer, (1,))[0]
+    status = call_for(
+        worker.run, worker.session, np.int64(0), worker.input_names,
+        worker.given[lane, worker.parity], worker.tensors, worker.output_names, worker.tensors,
+        worker.made[lane, worker.parity],
+    )  # fmt: skip
+    if status == 0:
+        return 0
+    call(worker.release, status)
+    return 1
+
+
+@native(WORKER_POINTER)
+def work(pointer: Any) -> None:
+    """Answer frames until told to stop: the whole life of the worker thread, without the GIL."""
+    worker = carray(pointer, (1,))[0]
+    mode = float_mode()
+    set_float_mode(mode | FLUSH)
+    while acquire(worker.words, STOP) == 0:
+        while answer(worker):
+            pass
+        call(worker.wait, worker.semaphore, np.int64(-1))
+    set_float_mode(mode)
