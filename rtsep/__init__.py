@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rtsep.artefacts.basis import Basis
-    from rtsep.artefacts.card import Card, CardError
+    from rtsep.artefacts.card import Card, CardError, NetworkCard
     from rtsep.artefacts.library import load, save
     from rtsep.artefacts.library import names as models
+    from rtsep.artefacts.network import Network
     from rtsep.engine.batch import separate
     from rtsep.engine.engine import Engine
     from rtsep.engine.meters import Meters
@@ -29,6 +30,8 @@ _HOMES = {
     "CardError": "artefacts.card",
     "Engine": "engine.engine",
     "Meters": "engine.meters",
+    "Network": "artefacts.network",
+    "NetworkCard": "artefacts.card",
     "Parameter": "engine.parameters",
     "Snapshot": "engine.snapshots",
     "load": "artefacts.library",
@@ -43,6 +46,8 @@ __all__ = [
     "CardError",
     "Engine",
     "Meters",
+    "Network",
+    "NetworkCard",
     "Parameter",
     "Snapshot",
     "__version__",

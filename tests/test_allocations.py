@@ -16,6 +16,7 @@ import ctypes, sys
 import numpy as np
 import rtsep
 from models import babble, separator
+from networks import network
 
 counter = ctypes.CDLL(None)
 counter.drive.restype = ctypes.c_long
@@ -39,6 +40,12 @@ for kind in ("nmf", "asvd", "bypass"):
         print(kind, "swapping", asked(engine.callback.address, engine.address, channels, 200))
         assert engine.meters().blocks == {CALLBACKS} + 200
         assert engine.meters().hops == ({CALLBACKS} + 200) * {BLOCK} // engine.spec.hop
+for models in (network("gru"), [network("gru"), separator("nmf")]):
+    engine = rtsep.Engine(models, max_block={BLOCK})
+    engine.live = True
+    print("network", asked(engine.callback.address, engine.address))
+    engine.live = False
+    print("network in place", "some" if asked(engine.callback.address, engine.address) else "none")
 """
 
 
@@ -63,5 +70,7 @@ def test_thousands_of_callbacks_ask_nothing_of_the_heap(counter, warm):
     assert ran.returncode == 0, ran.stderr
     greedy, *counts = ran.stdout.splitlines()
     assert greedy == "greedy 9", "the counter does not count"
-    assert len(counts) == 12
-    assert {line.split()[-1] for line in counts} == {"0"}, ran.stdout
+    assert len(counts) == 16
+    in_place = [line for line in counts if "in place" in line]
+    assert {line.split()[-1] for line in in_place} == {"some"}, "the runtime allocates"
+    assert {line.split()[-1] for line in counts if line not in in_place} == {"0"}, ran.stdout

@@ -71,7 +71,7 @@ def run(inner: int, userdata: int, noise: Any, route: Route, seconds: float) -> 
     table[[INNER, USERDATA, NOISE, TURN]] = inner, userdata, noise.ctypes.data, len(table) - FIRST
     stand_in: Any = SimpleNamespace(
         callback=timed, address=table.ctypes.data, rate=RATE, channels=1, live=False,
-        meters=lambda: SimpleNamespace(blocks=int(table[COUNT])),
+        meters=lambda: SimpleNamespace(blocks=int(table[COUNT])), check_block=lambda block: None,
     )  # fmt: skip
     with SoundcardStream(stand_in, route, block=BLOCK):
         begin = time.monotonic()
