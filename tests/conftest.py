@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import servers
@@ -16,6 +17,16 @@ def warm() -> None:
     import rtsep
 
     rtsep.Engine("bypass")
+
+
+@pytest.fixture
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folders for sockets, presets, models and state that no other test and no user has."""
+    for kind in ("runtime_dir", "data_home", "state_home", "config_home"):
+        folder = tmp_path / kind.partition("_")[0].replace("time", "")
+        folder.mkdir(mode=0o700)
+        monkeypatch.setenv(f"XDG_{kind.upper()}", str(folder))
+    return tmp_path
 
 
 def _installed(kind: str) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rtsep.cli.options import (
+    Instance,
     Json,
     Keep,
     Latency,
@@ -52,6 +53,7 @@ def through_files(
 ) -> tuple["Engine", dict[str, Any]]:
     """A recording as the microphone, a file as the speaker, in real time."""
     from rtsep.cli.panel import shown
+    from rtsep.cli.serving import served
     from rtsep.ports import live as embedded
     from rtsep.ports import recordings
 
@@ -61,7 +63,7 @@ def through_files(
         rate=recording.rate, channels=recording.channels, max_block=block, **arguments
     )
     say(f"no sound card in use: {source} is the microphone, {target or 'nothing'} the speaker")
-    with ended_by_signals() as stop, shown(engine) as tell:
+    with ended_by_signals() as stop, served(engine, **how["control"]), shown(engine) as tell:
         played = embedded.play(
             recording, target, engine, block=block, seconds=how["seconds"],
             tell=tell, stop=stop,
@@ -74,6 +76,7 @@ def through_soundcard(
 ) -> tuple["Engine", dict[str, Any]]:
     """From the input device to the output device until it is ended."""
     from rtsep.cli.panel import shown
+    from rtsep.cli.serving import served
     from rtsep.ports.portaudio import find_route
     from rtsep.ports.soundcard import SoundcardStream
 
@@ -84,7 +87,10 @@ def through_soundcard(
     stream = SoundcardStream(
         engine, route, block=how["block"], latency=how["device_latency"], force=how["force"]
     )
-    with ended_by_signals() as stop, engine.seal(), stream, shown(engine) as tell:
+    with (
+        ended_by_signals() as stop, engine.seal(), stream, served(engine, **how["control"]),
+        shown(engine) as tell,
+    ):  # fmt: skip
         say(f"from {route}")
         begin = time.monotonic()
         end = begin + how["seconds"] if how["seconds"] is not None else float("inf")
@@ -141,6 +147,7 @@ def live(
         Path | None, typer.Option(help="A recording instead of a microphone.")
     ] = None,
     output_file: Annotated[Path | None, typer.Option(help="A file instead of a speaker.")] = None,
+    instance: Instance = None,
     json_: Json = False,
 ) -> None:
     """Keep what is wanted of the sound from the microphone, as it comes in.  Ctrl-C ends it."""
@@ -151,7 +158,9 @@ def live(
     values = given(strength=strength, max_attenuation=max_attenuation, noise_floor=noise_floor)
     arguments = {"models": model, "latency": latency.value, "keep": keep, **values}
     arguments |= parsed(setting)
-    how = {"block": blocksize, "seconds": seconds, "device_latency": device_latency, "force": force}
+    control = {"models": model or ["speech"], "instance": instance}
+    how: dict[str, Any] = {"block": blocksize, "seconds": seconds, "control": control}
+    how |= {"device_latency": device_latency, "force": force}
     if input_file is not None:
         engine, report = through_files(input_file, output_file, arguments, how)
     else:

@@ -12,6 +12,7 @@ from rtsep.cli.evaluate import Greedy, evaluate
 from rtsep.cli.learn import learn
 from rtsep.cli.live import live
 from rtsep.cli.models import models
+from rtsep.cli.remote import bypass, get, set_, teach, watch
 from rtsep.cli.train import train
 from rtsep.cli.tune import tune
 
@@ -22,8 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (denoise, live, learn, tune, train, devices):
+for command in (denoise, live, learn, tune, train, devices, get, watch, bypass, teach):
     app.command()(command)
+app.command("set")(set_)
 app.command(cls=Greedy)(evaluate)
 app.add_typer(models)
 

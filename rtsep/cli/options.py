@@ -31,6 +31,9 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="Any parameter, as in speech.gain=3; may be given again."),
 ]
+Instance = Annotated[
+    str | None, typer.Option(help="Name of the running rtsep, where there are several. [main]")
+]
 Json = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
 
 

@@ -1,0 +1,136 @@
+"""`rtsep get`, `set`, `watch`, `bypass`, `teach`: a running instance, from another terminal."""
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rtsep.cli.learn import Role
+from rtsep.cli.options import Instance, Json, given, say
+
+if TYPE_CHECKING:
+    from rtsep.control.wire import Line
+
+RESERVE = 120.0  # seconds for learning, beyond the recording
+
+
+class Bypass(StrEnum):
+    on = "on"
+    off = "off"
+    toggle = "toggle"
+
+
+def line_to(instance: str | None, seconds: float | None = 10) -> "Line":
+    """A connection to the instance that is meant."""
+    from rtsep.control.places import chosen, socket_path
+    from rtsep.control.wire import Line
+
+    return Line(socket_path(chosen(instance)), seconds)
+
+
+def number_or_word(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def shown(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def row(parameter: dict[str, Any]) -> str:
+    if "choices" in parameter:
+        span = ", ".join(parameter["choices"])
+    elif parameter.get("switch"):
+        span = "0 or 1"
+    else:
+        span = f"{parameter['low']:g}..{parameter['high']:g} {parameter['unit']}"
+    return f"{parameter['id']:20} {shown(parameter['value']):>9}  {span:22} {parameter['name']}"
+
+
+def get(
+    parameter: Annotated[
+        str | None, typer.Argument(metavar="ID", help="As in strength or meters.load; else all.")
+    ] = None,
+    instance: Instance = None,
+    json_: Json = False,
+) -> None:
+    """Tell a parameter or meter of the running instance, or all of them."""
+    with line_to(instance) as line:
+        if parameter is not None:
+            value = line.ask(do="get", id=parameter)["value"]
+            print(json.dumps(value) if json_ else shown(value))
+            return
+        found = line.ask(do="describe")
+    if json_:
+        print(json.dumps({name: found[name] for name in ("parameters", "meters")}))
+        return
+    for each in found["parameters"]:
+        print(row(each))
+    for name, value in found["meters"].items():
+        print(f"{name:28} {shown(value)}")
+
+
+def set_(
+    parameter: Annotated[str, typer.Argument(metavar="ID", help="As in strength, fan.gain.")],
+    value: Annotated[str, typer.Argument(help="A number, or a word such as on or residual.")],
+    instance: Instance = None,
+) -> None:
+    """Turn a parameter of the running instance."""
+    with line_to(instance) as line:
+        print(shown(line.ask(do="set", id=parameter, value=number_or_word(value))["value"]))
+
+
+def bypass(
+    how: Annotated[Bypass, typer.Argument(help="on, off or toggle.")] = Bypass.toggle,
+    instance: Instance = None,
+) -> None:
+    """Let the sound through as it is, latency kept; a key of your desktop can call this."""
+    with line_to(instance) as line:
+        if how is Bypass.toggle:
+            value = line.ask(do="toggle", id="bypass")["value"]
+        else:
+            value = line.ask(do="set", id="bypass", value=how.value)["value"]
+    print("on" if value else "off")
+
+
+def event_line(event: dict[str, Any]) -> str:
+    if event["event"] == "change":
+        return f"{event['id']} {shown(event['value'])}  ({event['from']})"
+    return "  ".join(f"{name}={shown(value)}" for name, value in event["values"].items())
+
+
+def watch(
+    meters: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Also the meters, so often.")
+    ] = None,
+    instance: Instance = None,
+    json_: Json = False,
+) -> None:
+    """Tell every change of a parameter as it happens, whoever makes it.  Ctrl-C ends it."""
+    with line_to(instance, None) as line:
+        line.ask(do="watch", **given(meters=meters))
+        for event in line.messages():
+            print(json.dumps(event) if json_ else event_line(event), flush=True)
+
+
+def teach(
+    name: Annotated[str, typer.Argument(help="What the sound is called: fan.")],
+    seconds: Annotated[float, typer.Option(help="How long to listen.")] = 5,
+    role: Annotated[Role | None, typer.Option(help="What to do with that sound. [remove]")] = None,
+    add: Annotated[bool, typer.Option(help="Beside the models that run, not instead.")] = False,
+    instance: Instance = None,
+    json_: Json = False,
+) -> None:
+    """Learn a sound from the running microphone, and swap it in without a gap."""
+    with line_to(instance, seconds + RESERVE) as line:
+        say(f"listening {seconds:g} s: nothing but {name} should sound")
+        told = line.ask(
+            do="teach", name=name, seconds=seconds, add=add, **given(role=role and role.value)
+        )
+    if json_:
+        print(json.dumps({name: told[name] for name in ("path", "models", "sources")}))
+    else:
+        print(f"{told['path']}: now separating {', '.join(told['sources'])}")

@@ -1,0 +1,1 @@
+"""Faders, sockets, OSC and presets: everything that turns a running engine from outside."""

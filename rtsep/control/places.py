@@ -1,0 +1,109 @@
+"""Where control's files lie, and how an instance of `rtsep live` is found by its name."""
+
+import contextlib
+import os
+import re
+import socket
+import stat
+import warnings
+from pathlib import Path
+
+FIRST = "main"
+LONGEST_PATH = 107  # bytes of a socket's address
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def checked(name: str, what: str) -> str:
+    """A name that may name a file; ValueError otherwise."""
+    if not NAME.fullmatch(name):
+        raise ValueError(f"{what} {name[:80]!r} is no name (wanted: letters, digits, . _ -, 1..64)")
+    return name
+
+
+def _private(folder: Path) -> Path:
+    """A folder that is ours and nobody else's, made where it is missing."""
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700, parents=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to user {found.st_uid} (we are {os.getuid()})")
+    if found.st_mode & 0o077:
+        folder.chmod(0o700)
+    return folder
+
+
+def runtime_folder() -> Path:
+    """The folder of the sockets, mode 0700.  OSError where it cannot be had or is not ours."""
+    import platformdirs
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that XDG_RUNTIME_DIR is not set
+        folder = Path(platformdirs.user_runtime_path("rtsep"))
+    if folder.parent.is_relative_to("/tmp"):
+        _private(folder.parent)
+    return _private(folder)
+
+
+def config_folder() -> Path:
+    """Where presets lie; it need not exist."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_path("rtsep"))
+
+
+def state_folder() -> Path:
+    """Where the last state lies; it need not exist."""
+    import platformdirs
+
+    return Path(platformdirs.user_state_path("rtsep"))
+
+
+def socket_path(instance: str) -> Path:
+    """An instance's socket; ValueError where the system's limit is shorter than the path."""
+    path = runtime_folder() / f"{checked(instance, 'instance')}.sock"
+    if len(os.fsencode(path)) > LONGEST_PATH:
+        raise ValueError(
+            f"socket {path} has {len(os.fsencode(path))} bytes (at most {LONGEST_PATH})"
+        )
+    return path
+
+
+def answers(path: Path) -> bool:
+    """Whether somebody listens there; a crashed run leaves a socket where nobody does."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(2)
+        try:
+            probe.connect(os.fspath(path))
+        except (BlockingIOError, TimeoutError):  # there, and busy
+            return True
+        except OSError:
+            return False
+    return True
+
+
+def running() -> list[str]:
+    """Names of the instances that answer, sorted."""
+    return sorted(path.stem for path in runtime_folder().glob("*.sock") if answers(path))
+
+
+def free_name() -> str:
+    """`main`, or `main2` and so on where that is taken."""
+    taken, number = running(), 1
+    while (name := FIRST + (str(number) if number > 1 else "")) in taken:
+        number += 1
+    return name
+
+
+def chosen(instance: str | None) -> str:
+    """The instance that is meant; without a name the only one, or `main`.  OSError if none."""
+    known = running()
+    if instance is not None:
+        if checked(instance, "instance") not in known:
+            there = f"running: {', '.join(known)}" if known else "none is running"
+            raise ConnectionError(f"no instance {instance!r} ({there})")
+        return instance
+    if len(known) == 1 or FIRST in known:
+        return known[0] if len(known) == 1 else FIRST
+    if known:
+        raise ValueError(f"{len(known)} instances run: {', '.join(known)} (choose by --instance)")
+    raise ConnectionError("no rtsep is running here (start one: rtsep live)")

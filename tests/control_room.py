@@ -1,0 +1,57 @@
+"""An engine that runs, a desk that turns it, and a socket to it, for the tests of control."""
+
+import contextlib
+import threading
+
+import numpy as np
+
+import rtsep
+from models import babble
+from rtsep.control.desk import Desk
+from rtsep.control.places import socket_path
+from rtsep.control.serve import serve
+from rtsep.control.wire import Line
+from rtsep.ports.live import call_stream, running
+
+
+@contextlib.contextmanager
+def sounding(engine, block=480):
+    """The engine as a device would run it, as fast as it goes, until the context ends."""
+    x, stop = babble(48000), threading.Event()
+    outputs = []
+
+    def play():
+        at = 0
+        while not stop.is_set():
+            piece = np.ascontiguousarray(np.resize(x[at : at + block], (block, 1)))
+            y = call_stream(engine, piece)
+            outputs.append(y[:, 0]) if len(outputs) < 4000 else None
+            at = (at + block) % 48000
+            stop.wait(0.002)
+
+    with running(engine):
+        thread = threading.Thread(target=play)
+        thread.start()
+        try:
+            yield outputs
+        finally:
+            stop.set()
+            thread.join()
+
+
+@contextlib.contextmanager
+def desk_for(engine=None, models=("bypass",)):
+    desk = Desk(engine or rtsep.Engine("bypass"), models)
+    desk.start()
+    try:
+        yield desk
+    finally:
+        desk.close()
+
+
+@contextlib.contextmanager
+def served_line(engine=None, **how):
+    """A running control and a client of it."""
+    served = serve(engine or rtsep.Engine("bypass"), **{"models": ["bypass"], **how})
+    with served as desk, Line(socket_path(how.get("instance") or "main")) as line:
+        yield desk, line
