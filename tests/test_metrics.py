@@ -124,3 +124,32 @@ def test_a_missing_package_is_answered_with_the_command_that_installs_it(
         ImportError, match=rf"^{package} is not installed: pip install 'rtsep\[metr"
     ):
         call()
+
+
+@pytest.mark.parametrize("peak", [1.0, 255.0])
+def test_ssim_agrees_with_scikit_image(peak):
+    skimage = pytest.importorskip("skimage.metrics")
+    s, e = peak * np.random.default_rng(0).random((2, 3, 20, 31))
+    e = 0.7 * s + 0.3 * e
+    expected = [
+        skimage.structural_similarity(a, b, data_range=peak) for a, b in zip(s, e, strict=True)
+    ]
+    assert metrics.ssim(s, e, peak=peak) == pytest.approx(np.mean(expected), abs=1e-9)
+    assert metrics.ssim(s[1], e[1], peak=peak) == pytest.approx(expected[1], abs=1e-9)
+
+
+def test_ssim_of_equal_and_of_unlike_pictures():
+    a = np.random.default_rng(0).random((2, 32, 32))
+    assert metrics.ssim(a, a) == pytest.approx(1)
+    assert metrics.ssim(a, 1 - a) < -0.5
+    with pytest.raises(ValueError, match=r"\(6, 9\).*7 x 7"):
+        metrics.ssim(np.ones((6, 9)), np.ones((6, 9)))
+    with pytest.raises(ValueError, match=r"\(9, 9\) and estimate \(9, 8\)"):
+        metrics.ssim(np.ones((9, 9)), np.ones((9, 8)))
+
+
+def test_psnr_agrees_with_scikit_image():
+    skimage = pytest.importorskip("skimage.metrics")
+    s, e = np.random.default_rng(1).random((2, 9, 9))
+    expected = skimage.peak_signal_noise_ratio(s, e, data_range=1.0)
+    assert metrics.psnr(s, e, peak=1.0) == pytest.approx(expected)

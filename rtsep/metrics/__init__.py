@@ -2,7 +2,7 @@
 
 from rtsep.metrics.evaluation import Evaluation, evaluate
 from rtsep.metrics.filtered import filtered_bss_eval
-from rtsep.metrics.image import psnr
+from rtsep.metrics.image import psnr, ssim
 from rtsep.metrics.separation import BssEval, bss_eval, si_sdr
 from rtsep.metrics.speech import DnsMos, dnsmos, estoi, pesq
 
@@ -18,4 +18,5 @@ __all__ = [
     "pesq",
     "psnr",
     "si_sdr",
+    "ssim",
 ]
