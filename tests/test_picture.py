@@ -1,16 +1,19 @@
 """Pictures of models."""
 
+import io
 import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from rich.console import Console
 from test_cli import refused, rtsep
 
 from models import model
 from rtsep.artefacts.basis import Basis
 from rtsep.artefacts.library import save
 from rtsep.cli import picture
+from rtsep.cli.sketch import print_sketch, sketch
 
 pytest.importorskip("matplotlib")
 
@@ -61,3 +64,42 @@ def test_what_cannot_be_drawn_is_said_and_nothing_written(fan, tmp_path, monkeyp
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert "pip install 'rtsep[plot]'" in refused(*words, "fan.png")
     assert [path.name for path in tmp_path.iterdir()] == ["fan.npz"]
+
+
+# on a terminal
+
+
+def printed(basis, width=80, **settings):
+    told = io.StringIO()
+    print_sketch(basis, Console(file=told, width=width, **settings))
+    return told.getvalue()
+
+
+def test_a_terminal_shows_the_basis_small_and_nothing_else_does(fan):
+    lines = printed(fan, force_terminal=True, color_system="truecolor").splitlines()
+    assert len(lines) == 11
+    assert lines[0].startswith("    8 kHz ")
+    assert lines[9].startswith("    60 Hz ")
+    assert [line.count("▀") for line in lines[:10]] == [12] * 10  # 3 components, 4 columns each
+    assert "components" in lines[10]
+    assert printed(fan) == ""
+    assert "▀" not in rtsep("models", "show", "fan.npz").stdout
+
+
+@pytest.mark.parametrize("rank", [1, 68, 200])
+@pytest.mark.parametrize("kind", ["nmf", "asvd"])
+def test_components_fit_the_width(rank, kind):
+    text = printed(model("fan", kind, rank=rank), 40, force_terminal=True, color_system="256")
+    assert {line.count("▀") for line in text.splitlines()[:10]} == {min(28, 4 * rank)}
+
+
+def test_a_tone_is_bright_where_it_is():
+    made = model("fan", rank=1, rate=16000)
+    tone = {mode: np.full_like(W, 1e-9) for mode, W in made.W.items()}
+    for mode, W in tone.items():
+        W[round(1000 / 16000 * made.card.windows[mode][0])] = 1
+    levels = sketch(Basis(made.card, {m: W / W.sum(axis=0) for m, W in tone.items()}), 60)[:, 0]
+    edges = np.geomspace(60, 8000, 21)[::-1]
+    (row,) = np.flatnonzero(levels == levels.max())
+    assert edges[row + 1] <= 1000 <= edges[row]
+    assert (np.delete(levels, row) == 0).all()

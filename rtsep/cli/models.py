@@ -66,10 +66,11 @@ def show(
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Show a model's card, and draw its basis."""
+    """Show a model's card, and draw its basis: on a terminal, and to a file with --picture."""
     from rtsep.artefacts.basis import Basis
     from rtsep.artefacts.library import load
     from rtsep.cli.picture import draw
+    from rtsep.cli.sketch import print_sketch
 
     model = load(name)
     card = asdict(model.card)
@@ -84,3 +85,5 @@ def show(
         return
     for key, value in card.items():
         print(f"{key:14} {value if isinstance(value, str) else json.dumps(value)}")
+    if isinstance(model, Basis):
+        print_sketch(model)
