@@ -98,6 +98,24 @@ def test_learning_takes_them_and_the_card_names_every_file(takes):
     }  # fmt: skip
 
 
+def test_licences_of_a_manifest_go_into_the_card(takes):
+    rows = 'file,license\na.wav,CC0\nb.flac,"CC BY 4.0 (A, B)"\nbelow/c.wav,CC0\n'
+    (takes / "m.csv").write_text(rows)
+    made = learn_basis(takes / "m.csv", name="fan", rank=2, passes=5, skip=pytest.fail)
+    told = [(each["corpus"], each["licence"], each["files"]) for each in made.card.trained_on]
+    assert told == [("a.wav, c.wav", "CC0", 2), ("b.flac", "CC BY 4.0 (A, B)", 1)]
+
+
+@pytest.mark.parametrize("count", [50, 5000])
+def test_every_licence_is_named_as_far_as_a_card_holds_them(count):
+    used = [Recording(f"{i}.wav", RATE, RATE, list, f"CC {i}") for i in range(count)]
+    records = provenance(used)
+    assert sum(each["files"] for each in records) == count
+    assert records[0]["licence"] == "CC 0"
+    assert "CC 41" in records[-1]["licence"]
+    assert all(len(each["licence"]) <= 300 for each in records)
+
+
 @pytest.mark.parametrize("count", [1, 7, 300, 5000])
 def test_every_file_is_counted_and_as_many_named_as_fit(count):
     used = [Recording(f"/home/me/take{i:05}.wav", RATE, RATE // 2, list) for i in range(count)]

@@ -5,7 +5,7 @@ Memory stays that of one block, however long a recording is.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.dsp.stream import MAX_RATE, MIN_RATE
-from rtsep.learn.listing import sound_files
+from rtsep.learn.listing import NOT_STATED, sound_files
 
 Samples = NDArray[np.float32]
 Source = str | PathLike[str] | tuple[NDArray[Any], int]
@@ -26,6 +26,7 @@ MAX_CHANNELS = 8
 @dataclass(frozen=True)
 class Recording:
     """One recording.  rate : Hz.  length : samples a channel.  blocks : mono float32, in order.
+    licence : as a manifest states it.
 
     Iterating over `blocks()` raises ValueError where the material cannot be used after all.
     """
@@ -34,6 +35,7 @@ class Recording:
     rate: int
     length: int
     blocks: Callable[[], Iterator[Samples]]
+    licence: str = NOT_STATED
 
     @property
     def seconds(self) -> float:
@@ -47,9 +49,9 @@ def recordings(sources: Source | Sequence[Source], skip: Callable[[str], None]) 
     or (samples, rate) with float samples (n,) or (channels, n).
     """
     usable, reasons = [], []
-    for source in _listed(sources):
+    for source, licence in _listed(sources):
         try:
-            usable.append(_examine(source))
+            usable.append(replace(_examine(source), licence=licence))
         except ValueError as error:
             reasons.append(str(error))
             skip(reasons[-1])
@@ -77,14 +79,14 @@ def resampled(blocks: Iterable[Samples], rate: int, target: int) -> Iterator[Sam
     yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
-def _listed(sources: Source | Sequence[Source]) -> Iterator[Source]:
+def _listed(sources: Source | Sequence[Source]) -> Iterator[tuple[Source, str]]:
     if isinstance(sources, str | PathLike) or _is_array_source(sources):
         sources = [sources]  # type: ignore[list-item]
     for source in sources:
         if isinstance(source, str | PathLike):
-            yield from sound_files(Path(source))
+            yield from sound_files(Path(source)).items()
         else:
-            yield source  # type: ignore[misc]
+            yield source, NOT_STATED  # type: ignore[misc]
 
 
 def _is_array_source(source: object) -> bool:

@@ -1,7 +1,8 @@
 """Paths of sound files from what names many: a folder, a glob, a CSV manifest.
 
 A manifest has a column `file` (or `path`), relative to the manifest's own folder, in a first row
-of names; whatever else its rows say is nobody's business here.
+of names, and may have one `licence` (or `license`); whatever else its rows say is nobody's
+business here.
 """
 
 import csv
@@ -11,18 +12,24 @@ from pathlib import Path
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf")
 COLUMNS = ("file", "path")
+LICENCES = ("licence", "license")
+NOT_STATED = "not stated"
 WILD = re.compile(r"[*?\[]")
 
 
-def sound_files(path: Path) -> list[Path]:
-    """The files that a path names: itself, where it is none of many; ValueError for none."""
-    if path.is_dir():
-        return in_folder(path)
+def sound_files(path: Path) -> dict[Path, str]:
+    """The files that a path names and the licence of each; ValueError for none.
+
+    A path that names no others names itself.
+    """
     if path.suffix.lower() == ".csv" and path.is_file():
         return in_manifest(path)
-    if WILD.search(str(path)) and not path.exists():
-        return by_glob(path)
-    return [path]
+    found = [path]
+    if path.is_dir():
+        found = in_folder(path)
+    elif WILD.search(str(path)) and not path.exists():
+        found = by_glob(path)
+    return dict.fromkeys(found, NOT_STATED)
 
 
 def in_folder(folder: Path) -> list[Path]:
@@ -48,21 +55,26 @@ def by_glob(pattern: Path) -> list[Path]:
     return files
 
 
-def in_manifest(manifest: Path) -> list[Path]:
-    """Files in the order of the rows, each once."""
+def in_manifest(manifest: Path) -> dict[Path, str]:
+    """Files in the order of the rows, each once, and the licence in the first row of each."""
+    files: dict[Path, str] = {}
     try:
         with manifest.open(encoding="utf-8-sig", newline="") as opened:
             rows = csv.DictReader(opened)
             names = rows.fieldnames or ()
             column = next((name for name in COLUMNS if name in names), None)
+            licence = next((name for name in LICENCES if name in names), "")
             if column is None:
                 raise ValueError(
                     f"{manifest}: columns {', '.join(names)[:200] or 'none'} "
                     f"(wanted: {' or '.join(COLUMNS)} among them)"
                 )
-            files = [manifest.parent / row[column] for row in rows if row[column]]
+            for row in rows:
+                if row[column]:
+                    told = (row.get(licence) or "").strip()
+                    files.setdefault(manifest.parent / row[column], told or NOT_STATED)
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{manifest}: no CSV file that can be read ({error})") from None
     if not files:
         raise ValueError(f"{manifest}: 0 rows name a file (wanted: one at least)")
-    return [*dict.fromkeys(files)]
+    return files

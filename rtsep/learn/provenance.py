@@ -7,6 +7,7 @@ from typing import Any
 from rtsep.learn.corpus import Recording
 
 LENGTH = 180  # of the names in a record, characters
+LICENCES = 300
 RECORDS = 40  # at most; files beyond them are counted, not named
 
 
@@ -23,10 +24,12 @@ def printable(text: str, longest: int) -> str:
 
 
 def _packed(used: Sequence[Recording]) -> Iterator[list[Recording]]:
-    """Recordings in order, in groups whose names fit a record."""
+    """Recordings, those of one licence together, in groups whose names fit a record."""
     group: list[Recording] = []
-    for recording in used:
-        if group and len(_names([*group, recording])) > LENGTH:
+    places = {licence: at for at, licence in enumerate(dict.fromkeys(r.licence for r in used))}
+    for recording in sorted(used, key=lambda recording: places[recording.licence]):
+        other = bool(group) and recording.licence != group[0].licence
+        if group and (other or len(_names([*group, recording])) > LENGTH):
             yield group
             group = []
         group.append(recording)
@@ -40,6 +43,6 @@ def _names(group: Sequence[Recording]) -> str:
 
 def _record(group: Sequence[Recording], corpus: str) -> dict[str, Any]:
     seconds = round(sum(each.seconds for each in group), 1)
-    licence = "not stated"
-    return {"corpus": printable(corpus, LENGTH), "licence": licence, "files": len(group),
-            "seconds": seconds}  # fmt: skip
+    licences = ", ".join(dict.fromkeys(recording.licence for recording in group))
+    return {"corpus": printable(corpus, LENGTH), "licence": printable(licences, LICENCES),
+            "files": len(group), "seconds": seconds}  # fmt: skip
