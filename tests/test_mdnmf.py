@@ -282,3 +282,29 @@ def test_bad_settings_are_named(U, U_hat):
 def test_single_column_can_be_learned():
     nmf = NMF(1, epochs=5).fit_std(np.array([[1.0], [2.0], [0.0]]))
     assert np.allclose(nmf.W @ nmf.H, [[1.0], [2.0], [0.0]], atol=1e-3)
+
+
+def test_the_authors_example_runs_with_only_its_import_changed():
+    from rtsep.learn import NMF
+
+    d, (U, U_hat) = 32, np.random.default_rng(0).random((2, 20, 600)) ** 3
+    # from here on as their README has it
+    nmf = NMF(d = d, batch_size = 500, epochs = 100)  # fmt: skip
+    nmf.fit_std(U)
+    W = nmf.W
+    H = nmf.H
+    U_reconstructed = np.dot(W, H)
+    H = nmf.transform(U)
+    nmf = NMF(d = d, batch_size = 500, epochs = 100, prob = "adv", tau_A = 0.1)  # fmt: skip
+    nmf.fit_adv(U, U_hat)
+    # up to here
+    assert np.mean((U - U_reconstructed) ** 2) < 0.05 * np.mean(U**2)
+    assert W.shape == nmf.W.shape == (20, 32)
+    assert H.shape == (32, 600)
+
+
+def test_what_learning_offers_is_listed_and_says_what_it_is():
+    import rtsep.learn as learn
+
+    assert all(getattr(learn, name).__doc__ for name in learn.__all__)
+    assert all(f"{name}" in learn.__doc__ for name in learn.__all__)
