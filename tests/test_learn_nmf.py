@@ -17,6 +17,7 @@ def problem(F, T, K, seed, zeros=True):
     V = rng.gamma(0.5, 1, (F, T)).astype(np.float32) + np.float32(1e-4)
     if zeros:
         V[rng.uniform(size=V.shape) < 0.1] = 0
+    V[0, 0] += np.float32(1e-4)  # never all of it zero
     V /= max(V.sum() / T, 1e-3)
     H = rng.uniform(0.1, 1, (K, T)).astype(np.float32)
     return V, nmf.normalised(rng.uniform(0.1, 1, (F, K))), H

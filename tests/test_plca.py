@@ -188,10 +188,25 @@ def test_unsupervised_components_add_up_to_the_mixture(rng):
     assert sum(tutorial.unsupervised(x, 5, MAXITER=20)) == pytest.approx(x, abs=1e-3)
 
 
-@pytest.mark.parametrize("bad", [np.ones((3, 2, 1)), np.full((3, 4), -1.0), np.zeros((3, 4))])
-def test_bad_matrices_are_named(bad):
-    with pytest.raises(ValueError, match="V "):
-        plca(bad, np.ones((3, 2), np.float32))
+BAD = {
+    "shape": np.ones((3, 2, 1)), "empty": np.ones((3, 0)), "negative": np.full((3, 4), -1.0),
+    "zero": np.zeros((3, 4)), "nan": np.full((3, 4), np.nan), "inf": np.full((3, 4), np.inf),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("learn", [plca, beta.factorise, nmf.factorise])
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_bad_matrices_are_named(learn, bad):
+    with pytest.raises(ValueError, match=r"V (has|holds|is) .*wanted"):
+        learn(bad, np.ones((3, 2), np.float32))
+
+
+@pytest.mark.parametrize("learn", [plca, beta.factorise, nmf.factorise])
+def test_a_single_column_is_learned_from(learn, rng):
+    V = rng.random((6, 1)).astype(np.float32)
+    found = learn(V, rng.random((6, 3)).astype(np.float32) + np.float32(0.1), passes=50)
+    W, H = (found.bins, found.activations(V)) if learn is plca else (found.W, found.H)
+    assert pytest.approx(V, abs=0.02) == W @ H
 
 
 def test_bins_must_agree():

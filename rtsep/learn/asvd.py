@@ -89,3 +89,5 @@ def _check(C: Moment, rank: int, tau: float) -> None:
         raise ValueError(f"rank {rank} is outside 1..{len(C)}, the number of bins")
     if not 0 <= tau <= 1:
         raise ValueError(f"tau {tau:g} is outside 0..1")
+    if not np.isfinite(C).all():
+        raise ValueError(f"frames hold {C[~np.isfinite(C)][0]} (wanted: finite numbers)")

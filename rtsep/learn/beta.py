@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rtsep.learn.matrices import at_least
+from rtsep.learn.matrices import at_least, rows
 from rtsep.learn.nmf import Factors
 
 Array = NDArray[np.float32]
@@ -59,10 +59,11 @@ def factorise(
     H : uniform where None.  fixed : columns of W that are known.  tolerance : relative fall of
     the objective from one look, `every` passes, to the next at which it ends.
     """
-    if V.ndim != 2 or len(V) != len(W):
+    V = rows(V, "V")
+    if len(V) != len(W):
         raise ValueError(f"basis has {len(W)} bins, the frames have {len(V)}")
     free = np.delete(np.arange(W.shape[1]), fixed if isinstance(fixed, slice) else [*fixed])
-    V = np.maximum(V, LEAST if beta < 1 else 0, dtype=np.float32)
+    V = np.maximum(V, LEAST if beta < 1 else 0)
     W, H = np.array(W, np.float32), _start(V, W.shape[1]) if H is None else np.array(H, np.float32)
     if not penalty.sparsity_W:
         _normalise(W, H, free)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +15,16 @@ def matrix(U: ArrayLike, name: str, *, negative: bool = False) -> Array:
 
     Entries under zero are refused as well, unless `negative`.
     """
+    return np.asfortranarray(checked(U, name, negative=negative), np.float32)
+
+
+def rows(U: ArrayLike, name: str) -> Array:
+    """The same in C order, 0 or more."""
+    return np.ascontiguousarray(checked(U, name), np.float32)
+
+
+def checked(U: ArrayLike, name: str, *, negative: bool = False) -> NDArray[Any]:
+    """U as it is, once it is known to be what `matrix` says."""
     array = np.asarray(U)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} is {array.dtype} (wanted: real numbers)")
@@ -25,7 +36,7 @@ def matrix(U: ArrayLike, name: str, *, negative: bool = False) -> Array:
         raise ValueError(f"{name} holds {array.min():g} (wanted: 0 or more)")
     if not array.any():
         raise ValueError(f"{name} is zero everywhere (wanted: something to learn from)")
-    return np.asfortranarray(array, np.float32)
+    return array
 
 
 def matrices(each: Sequence[ArrayLike], name: str) -> list[Array]:

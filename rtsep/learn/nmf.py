@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtsep.learn.kl import FLOOR, Array, Hurried, kl_pass, normalise
+from rtsep.learn.matrices import rows
 
 __all__ = ["FLOOR", "Array"]
 
@@ -76,6 +77,7 @@ def factorise(
     plain ones again where the objective rose; their way, and where it ends, is another.
     every : passes between looks.  watch : hears the objective at each; true ends it.
     """
+    V = rows(V, "V")
     _check(V, W, divergence, sparsity)
     W = W.copy() if fixed else np.maximum(W, FLOOR)
     H = level(V, W.shape[1]) if H is None else np.maximum(H, FLOOR)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.learn.kl import COLUMNS
-from rtsep.learn.matrices import at_least, matrix
+from rtsep.learn.matrices import at_least, rows
 
 Array = NDArray[np.float32]
 
@@ -50,7 +50,7 @@ def plca(
     V : (F, T), 0 or more.  known : the first columns of p(f|z) are held.  Each M step follows an
     E step of its own (ECM), so the likelihood never falls.
     """
-    V = matrix(V, "V")
+    V = rows(V, "V")
     at_least(0, passes=passes, known=known)
     if len(bins) != len(V):
         raise ValueError(f"p(f|z) has {len(bins)} bins, the frames have {len(V)}")
