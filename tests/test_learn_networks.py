@@ -11,7 +11,7 @@ import soundfile
 import torch
 
 from rtsep.artefacts.network import load_network, save_network
-from rtsep.learn import bands, nes, offline, training
+from rtsep.learn import bands, nes, offline, rooms, training
 from rtsep.learn.corpus import recordings
 from rtsep.learn.export import carded, exported
 from rtsep.learn.features import features, levels
@@ -23,7 +23,8 @@ from rtsep.learn.training import DivergedError, Plan, train
 from rtsep.metrics import si_sdr
 
 SPEECH = [{"name": "speech", "role": "keep"}]
-SMALL = {"rows": 8, "frames": 60, "fresh": 4, "rooms": 0.0, "made": 0.0, "alone": 0.0}
+SMALL = {"rows": 8, "frames": 60, "fresh": 4, "rooms": 0.0, "made": 0.0, "alone": 0.0,
+         "babble": 0.0, "swelling": 0.0, "other_speed": 0.1}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -139,6 +140,32 @@ def test_snr_of_scenes_is_what_was_asked_for(folders, tmp_path):
     )
     ratios = [s[s > 1e-3 * s.max()].mean() / n.mean() for s, n in zip(speech, noise, strict=True)]
     np.testing.assert_allclose(10 * np.log10(ratios), 7, atol=0.5)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_noises_made_from_nothing_are_loud_and_finite(seed):
+    x = rooms.synthetic(RATE // 2, RATE, np.random.default_rng(seed))
+    assert x.dtype == np.float32
+    assert np.sqrt(np.mean(x**2)) == pytest.approx(0.1, rel=1e-3)
+    gains = rooms.swells(40, BINS, np.random.default_rng(seed))
+    assert gains.shape == (40, BINS)
+    assert 0.03 < gains.min() <= gains.max() < 30
+
+
+def test_a_room_keeps_the_direct_sound_first():
+    x = np.zeros(9600, np.float32)
+    x[100] = 1
+    heard = rooms.reverberant(x, RATE, np.random.default_rng(0))
+    np.testing.assert_allclose(heard[:100], 0, atol=1e-6)
+    assert heard[100] == pytest.approx(1, abs=1e-5)
+    assert np.abs(heard[400:]).max() > 1e-4
+
+
+def test_speed_moves_pitch():
+    t = np.arange(6000) / RATE
+    faster = rooms.faster(np.sin(2 * np.pi * 1000 * t).astype(np.float32), 4800)
+    assert np.abs(np.fft.rfft(faster)).argmax() == 125
+    assert len(faster) == 4800
 
 
 def test_tapes_are_found_again_and_keep_silence_out(tmp_path, folders):

@@ -48,11 +48,12 @@ def egg_separation(
     """The network of the last iteration, mask of the unobserved source.
 
     start : x^0 of y, half of it unless told.  renew : begin every iteration with new weights, as
-    the paper says, instead of the last one's, as its released code does.  `plan` is of one
-    iteration; each leaves a checkpoint in `folder`, from which a stopped run goes on.
+    the paper says, instead of the last one's, as its released code does.  No mixture is made of
+    several sources at once, for none is known alone.  `plan` is of one iteration; each leaves a
+    checkpoint in `folder`, from which a stopped run goes on.
     """
     refine, network = start or constant(0.5), None
-    plan = replace(plan, observed=True)
+    plan, recipe = replace(plan, observed=True), replace(recipe, babble=0.0)
     for t in range(iterations):
 
         def make(seed: object, refine: Refine = refine, t: int = t) -> Scenes:

@@ -135,7 +135,10 @@ class _Parts:
 
         if self.speech is None or self.noise is None:
             return None
-        plain = replace(recipe, made=0, rooms=0, alone=0, snr=(0, 10), fresh=recipe.rows)
+        plain = replace(
+            recipe, made=0, babble=0, swelling=0, rooms=0, alone=0, other_speed=recipe.speed,
+            snr=(0, 10), fresh=recipe.rows,
+        )  # fmt: skip
         scenes = Scenes([(self.speech, 1.0)], [(self.noise, 1.0)], plain, 1)
         batches = [scenes.batch() for _ in range(JUDGED)]
         return lambda network: held_out(network, batches, plan)

@@ -40,8 +40,33 @@ def colour(bins: int, depth: float, rng: np.random.Generator) -> Array:
     return (10 ** (np.interp(np.arange(bins), at, levels) / 20)).astype(np.float32)
 
 
+def swells(frames: int, bins: int, rng: np.random.Generator) -> Array:
+    """Gains (frames, bins) that swell in time and frequency: any noise becomes a hundred others.
+
+    Levels in dB are drawn on a coarse grid of 30 ms to 2 s by 2 to 24 bands, and joined by lines.
+    """
+    rows = max(2, int(frames / np.exp(rng.uniform(np.log(6), np.log(375)))) + 1)
+    columns = int(rng.integers(2, 25))
+    depth = rng.uniform(3, 20)
+    levels = np.clip(rng.standard_normal((rows, columns)), -2, 2) * depth / 2
+    across = np.linspace(0, columns - 1, bins)
+    edges = np.minimum(across.astype(int), columns - 2)
+    share = (across - edges).astype(np.float32)
+    over = levels[:, edges] * (1 - share) + levels[:, edges + 1] * share
+    along = np.linspace(0, rows - 1, frames)
+    before = np.minimum(along.astype(int), rows - 2)
+    later = (along - before).astype(np.float32)[:, None]
+    both = over[before] * (1 - later) + over[before + 1] * later
+    gains: Array = np.exp(both * np.log(10) / 20).astype(np.float32)
+    return gains
+
+
 def synthetic(n: int, rate: int, rng: np.random.Generator) -> Samples:
     """Noise made from nothing: coloured hiss, swelling or not, with or without hum or clicks."""
+    if rng.random() < 0.3:
+        return np.float32(0.1) * _levelled(
+            _drops(n, rate, rng) + _hiss(n, rng) * rng.uniform(0, 0.3)
+        )
     x = _hiss(n, rng)
     if rng.random() < 0.5:
         x = x * _swell(n, rate, rng)
@@ -82,6 +107,21 @@ def _hum(n: int, rate: int, rng: np.random.Generator) -> Samples:
     waves = [g * np.sin(2 * np.pi * k * drift) for k, g in enumerate(gains, 1)]
     x = np.sum(waves, axis=0)
     return _levelled(x)
+
+
+def _drops(n: int, rate: int, rng: np.random.Generator) -> Samples:
+    """Short tones that glide and die away, few or many: water, birds, crackling, bells."""
+    x = np.zeros(n + rate, np.float32)
+    count = int(np.exp(rng.uniform(np.log(2), np.log(100))) * n / rate) + 1
+    low, span = np.exp(rng.uniform(np.log(150), np.log(4000))), rng.uniform(0.1, 2)
+    longest, glide = rng.uniform(0.01, 0.4), rng.uniform(-0.8, 0.8)
+    for start in rng.integers(0, n, count):
+        t = np.arange(int(longest * rng.uniform(0.2, 1) * rate)) / rate
+        pitch = low * np.exp(span * rng.uniform(0, 1))
+        turns = pitch * t * (1 + glide * t / t[-1])
+        fade = np.exp(-t / t[-1] * 4) * np.minimum(1, t * 500)
+        x[start : start + len(t)] += rng.exponential() * fade * np.sin(2 * np.pi * turns)
+    return x[:n]
 
 
 def _clicks(n: int, rate: int, rng: np.random.Generator) -> Samples:

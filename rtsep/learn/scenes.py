@@ -7,8 +7,9 @@ bank; every batch renews a few, pairs the rows anew and draws their levels, so t
 What a loss needs is kept in *units*: the bins up to 8 kHz, and the bands above.
 """
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from rtsep.dsp.windows import window_pair
 from rtsep.learn import bands
 from rtsep.learn.corpus import Samples
 from rtsep.learn.features import features
-from rtsep.learn.rooms import colour, faster, reverberant, synthetic
+from rtsep.learn.rooms import colour, faster, reverberant, swells, synthetic
 from rtsep.learn.tapes import Tape
 
 Array = NDArray[np.float32]
@@ -37,8 +38,10 @@ NARROW = 0.1  # weight of what lies above a recording's own bandwidth
 class Recipe:
     """How scenes are made.  snr : dB, from and to.  rows : scenes a batch, of `frames` each.
 
-    fresh : rows renewed for each batch.  rooms, made : shares of scenes with reverberation, with
-    noise made from nothing.  alone : share of scenes with one of both parts only.
+    fresh : rows renewed for each batch.  rooms : share of scenes with reverberation.
+    made, babble : shares of the other parts that are noise made from nothing, and several of the
+    sources at once.  swelling : share whose bands swell.  alone : of scenes with one part only.
+    speed, other_speed : by which parts are played faster or slower at most.
     """
 
     snr: tuple[float, float] = (-5.0, 20.0)
@@ -47,8 +50,11 @@ class Recipe:
     fresh: int = 10
     rooms: float = 0.25
     made: float = 0.35
+    babble: float = 0.1
+    swelling: float = 0.5
     alone: float = 0.08
     speed: float = 0.15
+    other_speed: float = 0.6
     colour_db: float = 6.0
 
 
@@ -70,11 +76,11 @@ class Batch:
 class Units:
     """The bins below 8 kHz and the bands above: where the loss is taken."""
 
-    pool: Array = field(init=False)
-    spread: Array = field(init=False)
-    bins: int = field(init=False)
-    upper: NDArray[np.bool_] = field(init=False)
-    hz: Array = field(init=False)
+    pool: Array = dataclasses.field(init=False)
+    spread: Array = dataclasses.field(init=False)
+    bins: int = dataclasses.field(init=False)
+    upper: NDArray[np.bool_] = dataclasses.field(init=False)
+    hz: Array = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         step = RATE / WINDOW
@@ -159,25 +165,38 @@ class Scenes:
         return S, bandwidth * speed
 
     def _other(self, mode: str) -> Spectra:
-        if self.rng.random() < self.recipe.made:
-            x = synthetic(length(self.recipe.frames, mode), RATE, self.rng)
-        else:
-            x = self._excerpt(self.others, mode)[0]
-            if self.rng.random() < 0.3:
-                y = self._excerpt(self.others, mode)[0]
-                x = x + y * np.float32(_rms(x) / _rms(y) * 10 ** self.rng.uniform(-0.5, 0.5))
-            if self.rng.random() < self.recipe.rooms / 2:
-                x = reverberant(x, RATE, self.rng)
+        x = self._other_sound(mode)
+        if self.rng.random() < self.recipe.rooms / 2:
+            x = reverberant(x, RATE, self.rng)
         N = spectra(x, mode, self.recipe.frames) * colour(BINS, 2 * self.recipe.colour_db, self.rng)
+        if self.rng.random() < self.recipe.swelling:
+            N = N * swells(len(N), BINS, self.rng)
         if self.rng.random() < 0.3:
             N[:, UNITS.bins :] = 0
         return N
 
-    def _excerpt(self, tapes: list[tuple[Tape, float]], mode: str) -> tuple[Samples, float, float]:
+    def _other_sound(self, mode: str) -> Samples:
+        kind = self.rng.random()
+        if kind < self.recipe.made:
+            return synthetic(length(self.recipe.frames, mode), RATE, self.rng)
+        if kind < self.recipe.made + self.recipe.babble:
+            voices = int(self.rng.integers(3, 9))
+            crowd = [self._excerpt(self.sources, mode)[0] for _ in range(voices)]
+            return np.add.reduce(crowd)  # type: ignore[no-any-return]
+        x = self._excerpt(self.others, mode, self.recipe.other_speed)[0]
+        if self.rng.random() < 0.3:
+            y = self._excerpt(self.others, mode, self.recipe.other_speed)[0]
+            x = x + y * np.float32(_rms(x) / _rms(y) * 10 ** self.rng.uniform(-0.5, 0.5))
+        return x
+
+    def _excerpt(
+        self, tapes: list[tuple[Tape, float]], mode: str, most: float | None = None
+    ) -> tuple[Samples, float, float]:
         weights = np.array([weight for _, weight in tapes])
         tape, _ = tapes[int(self.rng.choice(len(tapes), p=weights / weights.sum()))]
         n = length(self.recipe.frames, mode)
-        speed = 1 + self.recipe.speed * self.rng.uniform(-1, 1)
+        most = self.recipe.speed if most is None else most
+        speed = (1 + most) ** self.rng.uniform(-1, 1)
         x, bandwidth = tape.excerpt(round(n * speed), self.rng)
         return faster(x, n), bandwidth, speed
 
