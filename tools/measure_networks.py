@@ -1,0 +1,84 @@
+"""How good mask networks are: each beside RNNoise and the mixture itself, in the same run.
+
+    .venv/bin/python tools/measure_networks.py --data FOLDER [--split test] [--dnsmos] NETWORK...
+
+NETWORK : an .onnx file, or a checkpoint (.pt) of a training, so that a row of them is the curve of
+quality over training time.  Figures and mixtures are those of measure_quality.py.  Networks run
+by onnxruntime frame by frame, outside the engine.  Settings are chosen on `--split train` only.
+"""
+
+import argparse
+import warnings
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from circumstances import arguments, measured
+from measure_quality import DNSMOS_SNR, Method, Samples, figures, rnnoise, rows
+from quality_set import SNRS, Mixture, mixtures
+
+from rtsep.artefacts.network import Network, load_network
+from rtsep.learn.offline import separated
+
+COMPARED = ("rtsep", "numpy", "onnxruntime", "torch", "pyrnnoise", "pesq", "pystoi", "speechmos")
+FIGURES = ["SI-SDR", "PESQ", "ESTOI", f"DNSMOS at {DNSMOS_SNR} dB"]
+
+
+def network(path: Path) -> Network:
+    """Of a file or a checkpoint."""
+    if path.suffix == ".onnx":
+        return load_network(path)
+    from rtsep.learn.export import exported
+    from rtsep.learn.training import restored
+
+    sources = [{"name": "speech", "role": "keep"}]
+    return exported(restored(path), name=path.stem, sources=sources)
+
+
+def cleaned(test: Mixture, by: Network, latency: str, limit: float) -> Samples:
+    """With the mask, held over `limit` dB of attenuation by the mixture that is let through."""
+    found = separated(by, test.mixture, latency)
+    floor = np.float32(10 ** (-limit / 20))
+    return found + floor * (test.mixture - found)
+
+
+def methods(paths: list[Path], latencies: list[str], limit: float) -> dict[str, Method]:
+    table: dict[str, Method] = {"noisy": lambda test: test.mixture, "RNNoise": rnnoise}
+    for path in paths:
+        loaded = network(path)
+        for latency in latencies:
+            table[f"{path.stem} {latency}"] = partial(
+                cleaned, by=loaded, latency=latency, limit=limit
+            )
+    return table
+
+
+def main() -> None:
+    parser: argparse.ArgumentParser = arguments(__doc__)
+    parser.add_argument("networks", nargs="+", type=Path, metavar="NETWORK")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--split", choices=("train", "test"), default="test")
+    parser.add_argument("--limit", type=int, default=1000, help="noise recordings at most")
+    parser.add_argument("--latency", nargs="+", default=["high"])
+    parser.add_argument("--attenuation", type=float, default=100.0, help="dB, at most")
+    parser.add_argument("--dnsmos", action="store_true")
+    given = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    table = methods(given.networks, given.latency, given.attenuation)
+    scores: dict[str, list[list[float]]] = {name: [] for name in table}
+    snrs = []
+    with measured(given.json, COMPARED) as report:
+        for test in mixtures(given.data, given.split, given.limit):
+            snrs.append(test.snr)
+            opinion = given.dnsmos and test.snr == DNSMOS_SNR
+            for name, method in table.items():
+                scores[name].append(figures(method(test), test.speech, opinion))
+        title = f"{len(snrs)} mixtures of {given.split}"
+        report.table(f"{title}, mean over all", rows(scores, FIGURES, range(len(snrs))))
+        for snr in SNRS:
+            chosen = [i for i, value in enumerate(snrs) if value == snr]
+            report.table(f"{title}, at {snr} dB", rows(scores, FIGURES, chosen))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""Train the mask networks that rtsep ships: python tools/train_networks.py --data DIR [NAME...]
+
+DIR holds manifest.csv (file, set, category, licence, seconds, ...) and cc0_ccby/, a folder of
+openly licensed recordings.  Only train splits are learned from; a part of them is held out to
+judge by.  The names are those of TRAININGS.  Stopped, the same command goes on from the last epoch.
+
+A supervised network hears speech alone and noise alone.  The one by Neural Egg Separation hears
+half of the noises alone, and speech only in mixtures with the other half.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from make_models import ESC, LIBRI, MODELS, listed, paths, provenance
+
+from rtsep.artefacts.network import save_network
+from rtsep.learn import nes, training
+from rtsep.learn.corpus import Samples, recordings
+from rtsep.learn.export import exported
+from rtsep.learn.mixtures import excerpt, mix
+from rtsep.learn.network import MaskNetwork, Size
+from rtsep.learn.scenes import RATE, Recipe, Scenes
+from rtsep.learn.tapes import Tape, tape
+from rtsep.learn.training import Plan
+
+Rows = list[dict[str, str]]
+
+VCTK = "VCTK, 6 speakers (C. Veaux, J. Yamagishi, K. MacDonald)"
+MUSIC = "everythingisfree: drums, bass and other of six songs"
+HELD_SPEECH, HELD_NOISE = 12, 8  # every so manieth recording is held out
+MIXTURE_SECONDS, MIXTURE_SNR = 10.0, (0.0, 15.0)  # of what the speech of NES is heard in, dB
+JUDGED = Recipe(
+    rows=24, frames=373, fresh=24, rooms=0, made=0, babble=0, swelling=0, alone=0, other_speed=0.1,
+    snr=(0.0, 10.0),
+)  # fmt: skip
+JUDGED_BATCHES = 3
+
+
+@dataclass(frozen=True)
+class Training:
+    """One network.  stages : (plan, recipe), each from the weights of the one before."""
+
+    name: str
+    method: str
+    stages: tuple[tuple[Plan, Recipe], ...]
+    size: str = "small"
+    iterations: int = 1
+
+
+WIDE = Recipe(rows=48, frames=373, fresh=10)
+QUICK = Recipe(rows=24, frames=300, fresh=6)
+LONG = Plan(epochs=20, steps=120, rate=1.5e-3, exponent=0.5, magnitude=0.5)
+TRAININGS = {
+    each.name: each
+    for each in (
+        Training("nes-speech-small", "supervised", ((Plan(epochs=4), WIDE), (LONG, QUICK))),
+        Training("nes-speech-small-egg", "nes", ((LONG, QUICK),), iterations=5),
+    )
+}
+
+
+class Material:
+    """Tapes of the train splits, in `folder`."""
+
+    def __init__(self, data: Path, folder: Path) -> None:
+        self.data, self.folder = data, folder
+        self.speech = listed(data, ("speech_train", ""))
+        self.fullband = listed(data, ("speech_fullband48", ""))
+        self.noise = listed(data, ("noise_train", ""))
+        songs = listed(data, ("music", ""))
+        self.music = [row for row in songs if row["category"] in ("bass", "drums", "other")]
+
+    def tape(self, rows: Rows, what: str) -> Tape:
+        return tape(recordings(paths(self.data, rows), print), RATE, self.folder, what, print)
+
+    def voices(self) -> list[tuple[Tape, float]]:
+        """Speech alone: what has 8 kHz of band, and a little that has all of it."""
+        learned = [row for i, row in enumerate(self.speech) if i % HELD_SPEECH]
+        return [(self.tape(learned, "speech"), 0.85), (self.tape(self.fullband, "full"), 0.15)]
+
+    def noises(self, step: int = 1) -> list[tuple[Tape, float]]:
+        """Noise alone, every `step`-th recording of it."""
+        learned = [row for i, row in enumerate(self.noise) if i % HELD_NOISE][::step]
+        return [(self.tape(learned, "noise"), 0.8), (self.tape(self.music, "music"), 0.2)]
+
+    def mixtures(self) -> Tape:
+        """Speech in the noises that `noises(2)` leaves out."""
+        learned = [row for i, row in enumerate(self.noise) if i % HELD_NOISE][1::2]
+        noise = recordings(paths(self.data, learned), print)
+        found = [(x, RATE) for x in self._mixed(noise)]
+        return tape(recordings(found, print), RATE, self.folder, "mixtures", print)
+
+    def _mixed(self, noise: list[Any]) -> Iterator[Samples]:
+        rng, n = np.random.default_rng(0), round(MIXTURE_SECONDS * RATE)
+        learned = [row for i, row in enumerate(self.speech) if i % HELD_SPEECH]
+        for each in recordings(paths(self.data, learned), print):
+            speech, other = excerpt([each], n, RATE, rng), excerpt(noise, n, RATE, rng)
+            yield mix(speech, other, float(rng.uniform(*MIXTURE_SNR)), RATE).mixture
+
+    def judged(self) -> Scenes:
+        """Speakers and noises that nothing is learned from."""
+        speech = self.tape(self.speech[::HELD_SPEECH], "speech-held-out")
+        noise = self.tape(self.noise[::HELD_NOISE], "noise-held-out")
+        return Scenes([(speech, 1.0)], [(noise, 1.0)], JUDGED, 99)
+
+    def provenance(self) -> list[dict[str, Any]]:
+        named = ((LIBRI, self.speech), (VCTK, self.fullband), (ESC, self.noise),
+                 (MUSIC, self.music))  # fmt: skip
+        return [record for corpus, rows in named for record in provenance(corpus, rows)]
+
+
+def trained(wanted: Training, material: Material, told: training.Told) -> MaskNetwork:
+    """All stages of a training."""
+    scenes = material.judged()
+    batches = [scenes.batch() for _ in range(JUDGED_BATCHES)]
+    network: MaskNetwork | None = None
+    for stage, (plan, recipe) in enumerate(wanted.stages):
+        folder = material.folder / f"{wanted.name}-{stage}"
+
+        def judge(network: MaskNetwork, plan: Plan = plan) -> dict[str, float]:
+            return training.held_out(network, batches, plan)
+
+        by = supervised if wanted.method == "supervised" else separated_eggs
+        network = by(wanted, material, plan, recipe, folder, network, judge, told)
+    assert network is not None
+    return network
+
+
+def supervised(
+    wanted: Training, material: Material, plan: Plan, recipe: Recipe, folder: Path,
+    start: MaskNetwork | None, judge: nes.Judge, told: training.Told,
+) -> MaskNetwork:  # fmt: skip
+    voices, noises = material.voices(), material.noises()
+
+    def make(seed: Any) -> Scenes:
+        return Scenes(voices, noises, recipe, seed)
+
+    size, checkpoint = Size.named(wanted.size), folder / "supervised.pt"
+    return training.train(
+        plan, size, make, checkpoint, judge=judge, told=kept(checkpoint, told), start=start
+    ).network
+
+
+def separated_eggs(
+    wanted: Training, material: Material, plan: Plan, recipe: Recipe, folder: Path,
+    start: MaskNetwork | None, judge: nes.Judge, told: training.Told,
+) -> MaskNetwork:  # fmt: skip
+    return nes.egg_separation(
+        material.noises(2), material.mixtures(), recipe, plan, Size.named(wanted.size), folder,
+        iterations=wanted.iterations, judge=judge, told=told,
+    )  # fmt: skip
+
+
+def kept(checkpoint: Path, told: training.Told) -> Callable[[dict[str, float]], None]:
+    """Keep every epoch's checkpoint, for the curve of quality over training time."""
+
+    def tell(row: dict[str, float]) -> None:
+        own = checkpoint.with_stem(f"{checkpoint.stem}-{row['epoch']:.0f}")
+        own.write_bytes(checkpoint.read_bytes())
+        told(row)
+
+    return tell
+
+
+def tell(row: dict[str, float]) -> None:
+    print(json.dumps(row | {"processor seconds": round(time.process_time())}), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--folder", type=Path, required=True, help="for tapes and checkpoints")
+    parser.add_argument("--out", type=Path, default=MODELS, metavar="FOLDER")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="all unless given")
+    given = parser.parse_args()
+    if unknown := set(given.names) - TRAININGS.keys():
+        parser.error(f"no network {min(unknown)!r} (one of {', '.join(TRAININGS)})")
+    material = Material(given.data, given.folder)
+    for name in given.names or TRAININGS:
+        wanted = TRAININGS[name]
+        network = trained(wanted, material, tell)
+        made = exported(
+            network, name=name, sources=[{"name": "speech", "role": "keep"}],
+            command=f"python tools/train_networks.py --data DIR {name}",
+            created=time.strftime("%Y-%m-%d"), trained_on=material.provenance(),
+            options={"method": wanted.method},
+        )  # fmt: skip
+        save_network(given.out / f"{name}.onnx", made)
+        print(f"{name}: {len(made.content) / 1e3:.0f} kB", flush=True)
+
+
+if __name__ == "__main__":
+    main()
