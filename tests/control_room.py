@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 
 import numpy as np
 
@@ -9,6 +10,7 @@ import rtsep
 from models import babble
 from rtsep.control.desk import Desk
 from rtsep.control.places import socket_path
+from rtsep.control.presets import Preset
 from rtsep.control.serve import serve
 from rtsep.control.wire import Line
 from rtsep.ports.live import call_stream, running
@@ -50,8 +52,17 @@ def desk_for(engine=None, models=("bypass",)):
 
 
 @contextlib.contextmanager
-def served_line(engine=None, **how):
+def served_line(engine=None, models=("bypass",), **how):
     """A running control and a client of it."""
-    served = serve(engine or rtsep.Engine("bypass"), **{"models": ["bypass"], **how})
+    made = Preset(models=tuple(models))
+    served = serve(engine or rtsep.Engine("bypass"), **{"preset": made, **how})
     with served as desk, Line(socket_path(how.get("instance") or "main")) as line:
         yield desk, line
+
+
+def until(done, seconds=20):
+    """Wait for something that another thread or process does."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.01)

@@ -18,8 +18,10 @@ from rtsep.cli.options import (
     Keep,
     Latency,
     MaxAttenuation,
+    MidiPort,
     Models,
     NoiseFloor,
+    PresetName,
     Settings,
     Strength,
     given,
@@ -27,6 +29,7 @@ from rtsep.cli.options import (
     parsed,
     say,
 )
+from rtsep.cli.serving import made_of, routed, starting
 
 if TYPE_CHECKING:
     from rtsep.engine.engine import Engine
@@ -122,7 +125,7 @@ def live(
     strength: Strength = None,
     max_attenuation: MaxAttenuation = None,
     noise_floor: NoiseFloor = None,
-    latency: Annotated[Latency, typer.Option(help="Shorter is sooner.")] = Latency.low,
+    latency: Annotated[Latency | None, typer.Option(help="Shorter is sooner. [low]")] = None,
     setting: Settings = None,
     input_: Annotated[
         str | None, typer.Option("--input", "-i", help="Device: index or part of its name.")
@@ -147,6 +150,8 @@ def live(
         Path | None, typer.Option(help="A recording instead of a microphone.")
     ] = None,
     output_file: Annotated[Path | None, typer.Option(help="A file instead of a speaker.")] = None,
+    preset: PresetName = None,
+    midi: MidiPort = None,
     instance: Instance = None,
     json_: Json = False,
 ) -> None:
@@ -156,15 +161,18 @@ def live(
     if output_file is not None and input_file is None:
         raise ValueError(f"--output-file {output_file} needs an --input-file")
     values = given(strength=strength, max_attenuation=max_attenuation, noise_floor=noise_floor)
-    arguments = {"models": model, "latency": latency.value, "keep": keep, **values}
-    arguments |= parsed(setting)
-    control = {"models": model or ["speech"], "instance": instance}
+    start = starting(
+        preset, instance, models=model, keep=keep, latency=latency and latency.value, midi=midi,
+        input=input_, output=output, host_api=host_api,
+    )  # fmt: skip
+    arguments = made_of(start) | values | parsed(setting)
+    control = {"preset": start, "instance": instance}
     how: dict[str, Any] = {"block": blocksize, "seconds": seconds, "control": control}
     how |= {"device_latency": device_latency, "force": force}
     if input_file is not None:
         engine, report = through_files(input_file, output_file, arguments, how)
     else:
-        devices = given(source=input_, sink=output, rate=rate, channels=channels, host_api=host_api)
+        devices = routed(start) | given(rate=rate, channels=channels)
         try:
             engine, report = through_soundcard(devices, arguments, how)
         except OSError as error:

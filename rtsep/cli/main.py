@@ -11,7 +11,9 @@ from rtsep.cli.devices import devices
 from rtsep.cli.evaluate import Greedy, evaluate
 from rtsep.cli.learn import learn
 from rtsep.cli.live import live
+from rtsep.cli.midi import midi
 from rtsep.cli.models import models
+from rtsep.cli.preset import preset
 from rtsep.cli.remote import bypass, get, set_, teach, watch
 from rtsep.cli.train import train
 from rtsep.cli.tune import tune
@@ -27,7 +29,8 @@ for command in (denoise, live, learn, tune, train, devices, get, watch, bypass, 
     app.command()(command)
 app.command("set")(set_)
 app.command(cls=Greedy)(evaluate)
-app.add_typer(models)
+for group in (models, midi, preset):
+    app.add_typer(group)
 
 BAD_INPUT, STOPPED = 2, 130
 

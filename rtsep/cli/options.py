@@ -34,6 +34,13 @@ Settings = Annotated[
 Instance = Annotated[
     str | None, typer.Option(help="Name of the running rtsep, where there are several. [main]")
 ]
+PresetName = Annotated[
+    str | None, typer.Option("--preset", help="Start as a preset has it; `last`: as it ended.")
+]
+MidiPort = Annotated[
+    str | None,
+    typer.Option("--midi", metavar="PORT", help="Controller by part of its name, or `virtual`."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
 
 
@@ -69,12 +76,22 @@ def load_kernels() -> None:
         say("compiling for this processor, this once (half a minute)")
 
 
-def make_engine(models: list[str] | None, **arguments: Any) -> "Engine":
-    """An engine with the models, or with the one for speech."""
+def make_engine(
+    models: list[str] | None, remembered: dict[str, Any] | None = None, **arguments: Any
+) -> "Engine":
+    """An engine with the models, or with the one for speech.
+
+    remembered : values by id where the engine has such a parameter and nothing else is said.
+    """
     load_kernels()
     from rtsep.engine.engine import Engine
 
     engine = Engine(models or ["speech"], **arguments)
+    for name, value in (remembered or {}).items():
+        if name in engine.parameters and name not in arguments:
+            engine.set(name, value)
+    if remembered:
+        engine.reset()
     if engine.note:
         say(engine.note)
     return engine

@@ -4,13 +4,15 @@ import subprocess
 import sys
 import tempfile
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rtsep.cli.options import say
+from rtsep.cli.options import given, say
 
 if TYPE_CHECKING:
     from rtsep.control.desk import Desk
+    from rtsep.control.presets import Preset
     from rtsep.engine.engine import Engine
 
 LONGEST = 300.0  # seconds that learning may take
@@ -54,10 +56,54 @@ def learn_apart(samples: Any, rate: int, name: str, role: str | None) -> Path:
     return user_folder() / f"{name}.npz"
 
 
+def starting(name: str | None, instance: str | None, **told: Any) -> "Preset":
+    """What a stream starts from: a preset, if one is named, and over it what was said.
+
+    told : fields of a preset, its devices by their own names; None leaves the preset's.
+    """
+    from rtsep.control import presets
+
+    base = presets.load(name, instance or "main") if name else _as_mapped(instance)
+    told = given(**told)
+    devices = {key: told.pop(key) for key in ("input", "output", "host_api") if key in told}
+    lists: dict[str, Any] = {key: tuple(told.pop(key)) for key in ("models", "keep") if key in told}
+    return replace(base, devices=base.devices | devices, **lists, **told)
+
+
+def _as_mapped(instance: str | None) -> "Preset":
+    """Nothing but the mappings of the last time."""
+    from rtsep.control import presets
+
+    try:
+        last = presets.load(presets.LAST, instance or "main")
+    except presets.PresetError as error:
+        if presets.path_of(presets.LAST, instance or "main").exists():
+            say(f"the last state is left out: {error}")
+        return presets.Preset()
+    return presets.Preset(mappings=last.mappings)
+
+
+def made_of(preset: "Preset") -> dict[str, Any]:
+    """An engine's arguments."""
+    return {
+        "models": list(preset.models), "keep": list(preset.keep) or None,
+        "latency": preset.latency, "remembered": dict(preset.parameters),
+    }  # fmt: skip
+
+
+def routed(preset: "Preset") -> dict[str, Any]:
+    """A route's arguments."""
+    names = {"input": "source", "output": "sink", "host_api": "host_api"}
+    return {names[key]: value for key, value in preset.devices.items()}
+
+
 def served(
-    engine: "Engine", models: list[str], instance: str | None
+    engine: "Engine", preset: "Preset", instance: str | None
 ) -> AbstractContextManager["Desk"]:
     """All ways into a running engine."""
     from rtsep.control.serve import serve
 
-    return serve(engine, models=models, instance=instance, learn=learn_apart, say=say)
+    return serve(
+        engine, preset=preset, instance=instance, midi=preset.midi or None, learn=learn_apart,
+        say=say,
+    )  # fmt: skip

@@ -3,20 +3,26 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from rtsep.control.desk import Desk
 from rtsep.control.lesson import Learn, Lesson
 from rtsep.control.places import checked, free_name, socket_path
+from rtsep.control.presets import Preset
 from rtsep.control.server import Server, Slow
+from rtsep.control.shelf import Memory, Shelf
+from rtsep.control.surface import Surface
+from rtsep.control.verbs import Verb, field
 from rtsep.control.wire import Message
 
 if TYPE_CHECKING:
     from rtsep.engine.engine import Engine
 
 Say = Callable[[str], None]
+PATIENCE = 30.0  # seconds for somebody to move a control
 
 
 def in_a_thread(act: Callable[[Message], Message]) -> Slow:
@@ -31,38 +37,99 @@ def in_a_thread(act: Callable[[Message], Message]) -> Slow:
             except Exception as error:
                 future.set_exception(error)
 
-        threading.Thread(target=work, name="rtsep-lesson", daemon=True).start()
+        threading.Thread(target=work, name="rtsep-slow", daemon=True).start()
         return await asyncio.wrap_future(future)
 
     return obey
+
+
+def midi_verbs(surface: Surface) -> dict[str, Verb]:
+    """Mappings told and forgotten."""
+
+    def mappings(desk: Desk, request: Message, origin: str) -> Message:
+        return {"mappings": [asdict(mapping) for mapping in surface.table]}
+
+    def forget(desk: Desk, request: Message, origin: str) -> Message:
+        return {"forgotten": surface.forget(field(request, "parameter", str, "its id"))}
+
+    return {"mappings": mappings, "forget": forget}
+
+
+def mapping_lesson(surface: Surface) -> Callable[[Message], Message]:
+    """Waits for the control that moves next and maps it."""
+
+    def learn(request: Message) -> Message:
+        told = {name: value for name, value in request.items() if name != "do"}
+        waiting = surface.desk.ask(surface.learn, told).result(PATIENCE)
+        try:
+            return {"mapping": asdict(waiting.result(PATIENCE))}
+        except TimeoutError:
+            surface.desk.post(surface.give_up, waiting)
+            raise ValueError(f"no control moved within {PATIENCE:g} s") from None
+
+    return learn
+
+
+def _controller(surface: Surface, wanted: str, say: Say) -> Any:
+    from rtsep.control.midi import Controller
+
+    controller = Controller(surface, wanted, say)
+    controller.start()
+    return controller
+
+
+def _opened(opened: contextlib.ExitStack, say: Say, what: str, make: Callable[[], Any]) -> None:
+    """Open one way in; what cannot be is told, and the sound goes on without it."""
+    try:
+        opened.callback(make().close)
+    except (OSError, ValueError, ImportError) as error:
+        say(f"{what}: {' '.join(str(error).split())}")
 
 
 @contextlib.contextmanager
 def serve(
     engine: "Engine",
     *,
-    models: Sequence[str] = (),
+    preset: Preset | None = None,
     instance: str | None = None,
+    midi: str | None = None,
     learn: Learn | None = None,
     say: Say = print,
 ) -> Iterator[Desk]:
     """Let a running engine be turned from outside for as long as the context lasts.
 
-    models : what the engine runs.  instance : its name, a free one unless given.  learn : makes a
-    model of what `teach` captured.  say : told in one line what could not be opened; the sound
-    goes on without it.
+    preset : what the engine was made from; its models, mappings, devices and latency are taken
+    as they are, its parameters are not set.  instance : the name, a free one unless given.  midi :
+    part of a port's name, or "virtual".  learn : makes a model of what `teach` captured.  say :
+    told in one line what could not be opened; the sound goes on without it.
     """
+    made = preset or Preset()
     if instance is not None:
         checked(instance, "instance")
-    desk = Desk(engine, models)
-    desk.start()
+    desk = Desk(engine, made.models)
+    surface = Surface(desk, made.mappings, lambda name: shelf.load(name), lambda: memory.note())
     with contextlib.ExitStack() as opened:
+        desk.start()
         opened.callback(desk.close)
-        slow = {"teach": in_a_thread(Lesson(desk, learn).teach)} if learn else {}
         try:
-            server = Server(desk, socket_path(instance or free_name()), slow)
+            name = instance or free_name()
+        except OSError:
+            name = "main"
+        shelf = Shelf(desk, surface, made, name)
+        memory = Memory(desk, shelf, name, say)
+        memory.start()
+        opened.callback(memory.close)
+        slow = {"learn": in_a_thread(mapping_lesson(surface))}
+        if learn:
+            slow["teach"] = in_a_thread(Lesson(desk, learn).teach)
+
+        def listening() -> Server:
+            verbs = midi_verbs(surface) | shelf.verbs()
+            server = Server(desk, socket_path(name), verbs, slow)
             server.start()
-            opened.callback(server.close)
-        except (OSError, ValueError) as error:
-            say(f"no control from outside: {' '.join(str(error).split())}")
+            return server
+
+        _opened(opened, say, "no control from outside", listening)
+        if midi:
+            _opened(opened, say, "no MIDI", lambda: _controller(surface, midi, say))
         yield desk

@@ -16,7 +16,7 @@ from typing import Any
 from rtsep.control.desk import Busy, Change, Desk
 from rtsep.control.places import answers
 from rtsep.control.tree import meter_values
-from rtsep.control.verbs import VERBS
+from rtsep.control.verbs import VERBS, Verb
 from rtsep.control.wire import LONGEST_LINE, Message, decoded, encoded
 
 CLIENTS = 64  # at once
@@ -68,11 +68,19 @@ class Client:
 class Server:
     """Serves a desk on a socket from `start` to `close`.
 
-    slow : verbs that take long and do not belong in the control thread, by name.
+    verbs : what can be asked beside `VERBS`.  slow : verbs that take long and do not belong in the
+    control thread.
     """
 
-    def __init__(self, desk: Desk, path: Path, slow: dict[str, Slow] | None = None) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        path: Path,
+        verbs: dict[str, Verb] | None = None,
+        slow: dict[str, Slow] | None = None,
+    ) -> None:
         self.desk, self.path, self._slow = desk, path, slow or {}
+        self._verbs = VERBS | (verbs or {})
         self.loop = asyncio.new_event_loop()
         self._clients: set[Client] = set()
         self._changed: dict[str, Change] = {}
@@ -195,10 +203,10 @@ class Server:
             return self._watch(client, request)
         if isinstance(verb, str) and verb in self._slow:
             return await self._slow[verb](request)
-        if not isinstance(verb, str) or verb not in VERBS:
-            known = ", ".join([*VERBS, *self._slow, "watch"])
+        if not isinstance(verb, str) or verb not in self._verbs:
+            known = ", ".join([*self._verbs, *self._slow, "watch"])
             raise ValueError(f"'do' is {str(verb)[:40]!r} (wanted: {known})")
-        return await self.control(VERBS[verb], request)
+        return await self.control(self._verbs[verb], request)
 
     async def control(self, act: Callable[..., Any], request: Message) -> Message:
         """Have the control thread do it."""

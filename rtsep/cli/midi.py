@@ -1,0 +1,105 @@
+"""`rtsep midi`: what controllers there are, and which control turns what."""
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from rtsep.cli.options import Instance, Json, given, say
+from rtsep.cli.remote import line_to
+
+midi = typer.Typer(name="midi", help="MIDI controllers: list them, map their controls.")
+
+
+class Action(StrEnum):
+    absolute = "absolute"
+    toggle = "toggle"
+    momentary = "momentary"
+    twos = "twos"
+    offset = "offset"
+    sign = "sign"
+
+
+class Takeover(StrEnum):
+    jump = "jump"
+    pickup = "pickup"
+    scale = "scale"
+
+
+class Curve(StrEnum):
+    linear = "linear"
+    square = "square"
+    cube = "cube"
+    root = "root"
+
+
+def line(mapping: dict[str, Any]) -> str:
+    where = f"channel {mapping['channel']}" if mapping["channel"] else "any channel"
+    control = f"{mapping['kind']} {mapping['number']}, {where}"
+    return f"{mapping['parameter']:20} {control:24} {mapping['action']}, {mapping['takeover']}"
+
+
+@midi.command("list")
+def list_(json_: Json = False) -> None:
+    """List the MIDI ports."""
+    from rtsep.control.midi import ports
+
+    found = ports()
+    if json_:
+        print(json.dumps(found))
+        return
+    for name in found["in"]:
+        print(f"{name}{'  (shows values too)' if name in found['out'] else ''}")
+    if not found["in"]:
+        say("no MIDI controller is connected")
+
+
+@midi.command()
+def learn(
+    parameter: Annotated[str, typer.Argument(metavar="ID", help="Parameter, or `preset`.")],
+    action: Annotated[
+        Action | None, typer.Option(help="What it does; twos, offset, sign: endless knobs.")
+    ] = None,
+    takeover: Annotated[Takeover, typer.Option(help="When a fader takes hold.")] = Takeover.jump,
+    low: Annotated[float | None, typer.Option(help="Value at the lower end.")] = None,
+    high: Annotated[float | None, typer.Option(help="Value at the upper end.")] = None,
+    curve: Annotated[Curve, typer.Option(help="Between the ends.")] = Curve.linear,
+    any_channel: Annotated[bool, typer.Option("--any-channel", help="Hear all channels.")] = False,
+    preset: Annotated[str | None, typer.Option(help="For ID `preset`: its name.")] = None,
+    instance: Instance = None,
+    json_: Json = False,
+) -> None:
+    """Map a parameter of the running instance to the control you move next."""
+    told = given(
+        action=action and action.value, low=low, high=high, preset=preset,
+        channel=0 if any_channel else None,
+    )  # fmt: skip
+    with line_to(instance, 40) as connection:
+        say(f"move the control for {parameter}")
+        answer = connection.ask(
+            do="learn", parameter=parameter, takeover=takeover.value, curve=curve.value, **told
+        )
+    print(json.dumps(answer["mapping"]) if json_ else line(answer["mapping"]))
+
+
+@midi.command()
+def mappings(instance: Instance = None, json_: Json = False) -> None:
+    """List what the running instance's controls turn."""
+    with line_to(instance) as connection:
+        found = connection.ask(do="mappings")["mappings"]
+    if json_:
+        print(json.dumps(found))
+        return
+    for mapping in found:
+        print(line(mapping))
+
+
+@midi.command()
+def forget(
+    parameter: Annotated[str, typer.Argument(metavar="ID", help="Parameter, or `preset`.")],
+    instance: Instance = None,
+) -> None:
+    """Take away a parameter's controls."""
+    with line_to(instance) as connection:
+        print(f"{connection.ask(do='forget', parameter=parameter)['forgotten']} forgotten")

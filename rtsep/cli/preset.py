@@ -1,0 +1,64 @@
+"""`rtsep preset`: save what runs, load it again, list and show what was saved."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rtsep.cli.options import Instance, Json, say
+from rtsep.cli.remote import line_to
+
+if TYPE_CHECKING:
+    from rtsep.control.presets import Preset
+
+preset = typer.Typer(name="preset", help="Save what runs, load it, list and show presets.")
+Name = Annotated[str, typer.Argument(help="Of the preset; `last` is the last state.")]
+
+
+@preset.command()
+def save(name: Name, instance: Instance = None) -> None:
+    """Write models, parameters, mappings and devices of the running instance."""
+    with line_to(instance) as line:
+        print(line.ask(do="save", preset=name)["path"])
+
+
+@preset.command()
+def load(name: Name, instance: Instance = None) -> None:
+    """Make the running instance as the preset has it, crossfaded.  Nothing changes if it is bad."""
+    with line_to(instance) as line:
+        for note in line.ask(do="load", preset=name)["notes"]:
+            say(note)
+
+
+def row(name: str) -> str:
+    """A preset's line; what is wrong with its file instead, where that is so."""
+    from rtsep.control.presets import PresetError
+    from rtsep.control.presets import load as read
+
+    try:
+        found = read(name)
+    except PresetError as error:
+        return f"{name:16} {error}"
+    return f"{name:16} {', '.join(found.models)}  {found.latency}  {len(found.mappings)} mappings"
+
+
+@preset.command("list")
+def list_(json_: Json = False) -> None:
+    """List the presets: name, models, latency, how many mappings; a program change's order."""
+    from rtsep.control.presets import names
+
+    if json_:
+        print(json.dumps(names()))
+        return
+    for name in names():
+        print(row(name))
+
+
+@preset.command()
+def show(name: Name, instance: Instance = None, json_: Json = False) -> None:
+    """Show a preset as it is written."""
+    from rtsep.control import presets
+
+    found: Preset = presets.load(name, instance or "main")
+    print(json.dumps(asdict(found)) if json_ else presets.to_toml(found).decode().strip())
