@@ -21,6 +21,7 @@ from rtsep.cli.options import (
     MidiPort,
     Models,
     NoiseFloor,
+    OscPort,
     PresetName,
     Settings,
     Strength,
@@ -152,6 +153,7 @@ def live(
     output_file: Annotated[Path | None, typer.Option(help="A file instead of a speaker.")] = None,
     preset: PresetName = None,
     midi: MidiPort = None,
+    osc: OscPort = None,
     instance: Instance = None,
     json_: Json = False,
 ) -> None:
@@ -166,7 +168,7 @@ def live(
         input=input_, output=output, host_api=host_api,
     )  # fmt: skip
     arguments = made_of(start) | values | parsed(setting)
-    control = {"preset": start, "instance": instance}
+    control = {"preset": start, "instance": instance, "osc": osc}
     how: dict[str, Any] = {"block": blocksize, "seconds": seconds, "control": control}
     how |= {"device_latency": device_latency, "force": force}
     if input_file is not None:

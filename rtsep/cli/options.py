@@ -41,6 +41,9 @@ MidiPort = Annotated[
     str | None,
     typer.Option("--midi", metavar="PORT", help="Controller by part of its name, or `virtual`."),
 ]
+OscPort = Annotated[
+    str | None, typer.Option("--osc", metavar="PORT", help="Listen to OSC; HOST:PORT for others.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
 
 

@@ -98,12 +98,12 @@ def routed(preset: "Preset") -> dict[str, Any]:
 
 
 def served(
-    engine: "Engine", preset: "Preset", instance: str | None
+    engine: "Engine", preset: "Preset", instance: str | None, osc: str | None = None
 ) -> AbstractContextManager["Desk"]:
     """All ways into a running engine."""
     from rtsep.control.serve import serve
 
     return serve(
-        engine, preset=preset, instance=instance, midi=preset.midi or None, learn=learn_apart,
-        say=say,
+        engine, preset=preset, instance=instance, midi=preset.midi or None, osc=osc,
+        learn=learn_apart, say=say,
     )  # fmt: skip

@@ -78,6 +78,14 @@ def _controller(surface: Surface, wanted: str, say: Say) -> Any:
     return controller
 
 
+def _osc(desk: Desk, where: str, say: Say) -> Any:
+    from rtsep.control.osc import Osc
+
+    port = Osc(desk, where, say)
+    port.start()
+    return port
+
+
 def _opened(opened: contextlib.ExitStack, say: Say, what: str, make: Callable[[], Any]) -> None:
     """Open one way in; what cannot be is told, and the sound goes on without it."""
     try:
@@ -93,6 +101,7 @@ def serve(
     preset: Preset | None = None,
     instance: str | None = None,
     midi: str | None = None,
+    osc: str | None = None,
     learn: Learn | None = None,
     say: Say = print,
 ) -> Iterator[Desk]:
@@ -100,8 +109,9 @@ def serve(
 
     preset : what the engine was made from; its models, mappings, devices and latency are taken
     as they are, its parameters are not set.  instance : the name, a free one unless given.  midi :
-    part of a port's name, or "virtual".  learn : makes a model of what `teach` captured.  say :
-    told in one line what could not be opened; the sound goes on without it.
+    part of a port's name, or "virtual".  osc : a port, on loopback unless HOST:PORT.  learn :
+    makes a model of what `teach` captured.  say : told in one line what could not be opened; the
+    sound goes on without it.
     """
     made = preset or Preset()
     if instance is not None:
@@ -130,6 +140,8 @@ def serve(
             return server
 
         _opened(opened, say, "no control from outside", listening)
+        if osc:
+            _opened(opened, say, "no OSC", lambda: _osc(desk, osc, say))
         if midi:
             _opened(opened, say, "no MIDI", lambda: _controller(surface, midi, say))
         yield desk
