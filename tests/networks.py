@@ -97,7 +97,7 @@ def gru(hidden=24, bands=32, seed=0, **card):
     for i, size in enumerate((bands, hidden)):
         nodes += [
             node("GRU", f"x_{i} W_{i} R_{i} B_{i} - state_{i}", f"y_{i} next_{i}",
-                 hidden_size=hidden),
+                 hidden_size=hidden, linear_before_reset=1),
             node("Squeeze", f"y_{i} axis", f"x_{i + 1}"),
         ]  # fmt: skip
         constants += [

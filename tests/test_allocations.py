@@ -41,11 +41,13 @@ for kind in ("nmf", "asvd", "bypass"):
         assert engine.meters().blocks == {CALLBACKS} + 200
         assert engine.meters().hops == ({CALLBACKS} + 200) * {BLOCK} // engine.spec.hop
 for models in (network("gru"), [network("gru"), separator("nmf")]):
-    engine = rtsep.Engine(models, max_block={BLOCK})
-    engine.live = True
-    print("network", asked(engine.callback.address, engine.address))
-    engine.live = False
-    print("network in place", "some" if asked(engine.callback.address, engine.address) else "none")
+    for how in (0, 1):
+        engine = rtsep.Engine(models, max_block={BLOCK}, options={{"worker": how}})
+        engine.live = True
+        print("network", asked(engine.callback.address, engine.address))
+        engine.live = False
+    some = asked(engine.callback.address, engine.address)
+    print("onnxruntime in place", "some" if some else "none")
 """
 
 
@@ -70,7 +72,7 @@ def test_thousands_of_callbacks_ask_nothing_of_the_heap(counter, warm):
     assert ran.returncode == 0, ran.stderr
     greedy, *counts = ran.stdout.splitlines()
     assert greedy == "greedy 9", "the counter does not count"
-    assert len(counts) == 16
+    assert len(counts) == 18
     in_place = [line for line in counts if "in place" in line]
     assert {line.split()[-1] for line in in_place} == {"some"}, "the runtime allocates"
     assert {line.split()[-1] for line in counts if line not in in_place} == {"0"}, ran.stdout

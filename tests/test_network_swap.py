@@ -12,12 +12,15 @@ from models import babble, bits, delayed, model, sine, stream
 PLACES = {
     "bypass": "bypass", "fixed": network("fixed"), "sized": network("sized"), "nmf": model(),
 }  # fmt: skip
+WORKER = {"worker": 1}
 SWAPS = [("bypass", "fixed"), ("fixed", "bypass"), ("nmf", "sized"), ("fixed", "sized")]
 
 
 def engine(kind="bypass", **settings):
     """In a mode where a network sees every frame, so that where it began does not matter."""
-    return rtsep.Engine(PLACES[kind], max_attenuation=100, latency="medium", **settings)
+    return rtsep.Engine(
+        PLACES[kind], max_attenuation=100, latency="medium", options=WORKER, **settings
+    )
 
 
 def swapped(before, after, x, at, sizes=(5000,)):

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rtsep.artefacts.card import CardError
 from rtsep.artefacts.protobuf import Message, Reader, embedded, integer, integers, string
 
@@ -237,3 +240,45 @@ def _attribute_bytes(reader: Reader, value: Any) -> int:
         raise CardError(f"attribute {name!r} holds a {surplus[0]} (wanted: numbers)")
     tensors = [*attribute["tensors"], *([attribute["tensor"]] if attribute["tensor"] else [])]
     return sum(_tensor_bytes(reader, each) for each in tensors)
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation.  attributes : whole numbers and lists of them; others are left out."""
+
+    operator: str
+    inputs: list[str]
+    outputs: list[str]
+    attributes: dict[str, Any]
+
+
+def nodes_and_constants(content: bytes) -> tuple[list[Node], dict[str, NDArray[Any]]]:
+    """Operations in order and constants by name, of a file that `walk` has passed."""
+    reader = Reader()
+    model = reader.read(memoryview(content), MODEL)
+    graph = reader.read(model["graph"], GRAPH)
+    constants = dict(_constant(reader, each) for each in graph["initialisers"])
+    return [_node(reader, each) for each in graph["nodes"]], constants
+
+
+def _node(reader: Reader, value: Any) -> Node:
+    node = reader.read(value, NODE)
+    attributes: dict[str, Any] = {}
+    for each in node["attributes"]:
+        attribute = reader.read(each, ATTRIBUTE)
+        name = string(attribute["name"], "attribute")
+        given = attribute["i"] if attribute["i"] is not None else attribute["ints"]
+        attributes[name] = given if isinstance(given, int) else integers(given, name, SHAPES)
+    inputs, outputs = ([string(e, "node") for e in node[side]] for side in ("inputs", "outputs"))
+    return Node(string(node["operator"], "node"), inputs, outputs, attributes)
+
+
+def _constant(reader: Reader, value: Any) -> tuple[str, NDArray[Any]]:
+    """Name and values; none where they are not kept as raw float32 or int64."""
+    tensor = reader.read(value, TENSOR)
+    kinds = {FLOAT: "<f4", 7: "<i8"}
+    kind, dims = kinds.get(tensor["type"]), integers(tensor["dims"], "tensor", SHAPES)
+    name = string(tensor["name"], "tensor")
+    if kind is None or tensor["raw"] is None:
+        return name, np.zeros(0, np.float32)
+    return name, np.frombuffer(tensor["raw"], kind).reshape(dims)

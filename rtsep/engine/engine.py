@@ -30,7 +30,7 @@ from rtsep.engine.process import process_block, stream_callback
 from rtsep.engine.roles import kept_by_name, kept_by_role
 from rtsep.engine.snapshots import Snapshot
 from rtsep.engine.targets import settle, write_source_targets, write_targets
-from rtsep.separators.evaluation import Evaluation, delay_for
+from rtsep.separators.evaluation import Evaluation, evaluate
 from rtsep.separators.prepare import (
     divided,
     has_unknown,
@@ -57,8 +57,9 @@ class Engine:
     linked : one mask for all channels; else one each.
     unknown : whether there is a source beside the known ones; by default there is, unless some
     models are to be kept and others removed.  keep : names of the sources to keep.
-    max_block : samples a block at most in a live stream; a network's masks take ceil(max_block /
-    hop) + 1 hops, and later ones are held over and counted.  10.7 ms unless given.
+    max_block : samples a block at most in a live stream.  The masks of a network that needs a
+    worker thread take ceil(max_block / hop) + 1 hops, and later ones are held over and counted.
+    10.7 ms unless given.
     options : of the separator, see `rtsep.separators.prepare.Options`.
     parameters : initial values by id, as `set` takes them.
     """
@@ -172,7 +173,9 @@ class Engine:
             evaluation.stop()
         return evaluation
 
-    def _evaluate(self, index: int, models: Sequence[Basis | Network]) -> Evaluation | None:
+    def _evaluate(
+        self, index: int, models: Sequence[Basis | Network], worker: bool
+    ) -> Evaluation | None:
         """What is to run the network among the models; the one before, as new, if it is its own."""
         _, network = divided(models)
         before = self._retire(index)
@@ -180,8 +183,9 @@ class Engine:
             before.reset()
             self._evaluations[index] = before
         elif network:
-            delay = delay_for(self.max_block, self.spec)
-            self._evaluations[index] = Evaluation(network, self.spec, self.lanes, delay)
+            self._evaluations[index] = evaluate(
+                network, self.spec, self.lanes, self.max_block, worker
+            )
         return self._evaluations[index]
 
     def _prepare(self) -> None:
@@ -225,7 +229,7 @@ class Engine:
         slot = self._state["slot"][index]
         prepare_slot(
             slot, models, self.spec, lanes=self.lanes, unknown=unknown, keep=keep, options=options,
-            evaluation=self._evaluate(index, models),
+            evaluation=self._evaluate(index, models, bool(options.worker)),
         )  # fmt: skip
         self._employ()
         turned = {f"{name}.gain" for name in {*self.keep} ^ {*keep}}  # kept before and not now

@@ -18,8 +18,10 @@ from rtsep.artefacts.runtime import Session, python_session, runtime
 from rtsep.dsp.records import zeroed
 from rtsep.dsp.stream import StreamSpec
 from rtsep.separators import worker as layout
+from rtsep.separators.program import Program, agrees, program_of
 from rtsep.separators.semaphore import Semaphore
 
+IN_PLACE = 1 << 20  # numbers of a program, times masks, that the audio thread evaluates at most
 PRIORITY = 60  # of the worker thread, where the system allows: below an audio server's own
 STEP = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
 work = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(layout.work.address)
@@ -36,6 +38,22 @@ def delay_for(max_block: int, spec: StreamSpec) -> int:
     return delay
 
 
+def evaluate(
+    network: Network, spec: StreamSpec, lanes: int, max_block: int, worker: bool
+) -> "Evaluation":
+    """How a network is best run: in the audio thread where it is a small enough program.
+
+    Otherwise, or where `worker` says so, onnxruntime runs it in a thread of its own, and its masks
+    take `delay_for(max_block, spec)` hops.
+    """
+    library = runtime()
+    program = None if worker or library is None else program_of(network)
+    small = program is not None and lanes * program.size <= IN_PLACE
+    if program and library and small and agrees(program, network, library):
+        return Evaluation(network, spec, lanes, 0, program)
+    return Evaluation(network, spec, lanes, delay_for(max_block, spec))
+
+
 class Evaluation:
     """What runs a network, from the first frame to `stop`.  Control thread.
 
@@ -43,8 +61,15 @@ class Evaluation:
     real_time_safe : whether it runs without Python.
     """
 
-    def __init__(self, network: Network, spec: StreamSpec, lanes: int, delay: int) -> None:
-        self.network, self.delay = network, delay
+    def __init__(
+        self,
+        network: Network,
+        spec: StreamSpec,
+        lanes: int,
+        delay: int,
+        program: Program | None = None,
+    ) -> None:
+        self.network, self.delay, self._lanes = network, delay, lanes
         self.record = zeroed(layout.WORKER)
         self._semaphore = Semaphore()
         self._thread: threading.Thread | None = None
@@ -53,15 +78,18 @@ class Evaluation:
         library = runtime()
         self.real_time_safe = library is not None
         self._session: Any = None
-        if library is None:
+        self._arrays: Any = None
+        if program:
+            self._fill_program(program)
+        elif library is None:
             self._run_in_python()
         else:
             inputs, outputs = tensors_of(network.card)
             self._session = Session(library, network.content, list(inputs), list(outputs))
             self._fill_session(inputs, outputs, lanes)
         self.reset()
-        kept = (self.record, self._semaphore, self._states, self._session)
-        weakref.finalize(self, _close, kept[:2]).atexit = False
+        kept = (self.record, self._semaphore)
+        weakref.finalize(self, _close, kept).atexit = False
 
     @property
     def address(self) -> int:
@@ -95,7 +123,7 @@ class Evaluation:
         shapes = [tuple(shape) for shape in self.network.card.states]
         sizes = [prod(shape) for shape in shapes]
         ends, worker = np.cumsum([0, *sizes]), self.record[0]
-        self._memory = np.zeros((lanes, 2, max(1, ends[-1])), np.float32)
+        self._memory = np.zeros((lanes, 2, ends[-1]), np.float32)
         worker["states"], worker["state_size"] = self._memory.ctypes.data, self._memory[0].size
         return [
             [
@@ -104,6 +132,17 @@ class Evaluation:
             ]
             for lane in self._memory
         ]
+
+    def _fill_program(self, program: Program) -> None:
+        """The program's arrays, by address, and the places of what goes in and out."""
+        worker, self._arrays = self.record[0], program.arrays()
+        for name, array in zip(("line", "span", "number"), self._arrays, strict=True):
+            worker[f"{name}s"], worker[f"{name}_count"] = array.ctypes.data, len(array)
+        worker["number_count"] = self._arrays[2].size
+        names = {"heard": "magnitude", "mask": "mask", "state": "state_0", "next": "next"}
+        for place, name in names.items():
+            worker[f"{place}_at"] = program.places.get(name, (0, 0))[0]
+        worker["step"] = layout.run_program.address
 
     def _fill_session(self, inputs: Any, outputs: Any, lanes: int) -> None:
         """Values on the record's and the states' memory, and the addresses of their lists."""
@@ -162,11 +201,11 @@ class Evaluation:
 
     def start(self) -> None:
         """Let the worker thread take the frames from here on."""
-        if self._thread is not None:
+        if self._thread is not None or self.delay == 0:
             return
         worker = self.record[0]
         worker["words"][layout.STOP] = 0
-        kept = (self.record, self._semaphore, self._memory, self._session)
+        kept = (self.record, self._semaphore, self._memory, self._session, self._arrays)
         self._thread = threading.Thread(
             target=_work, args=(self.address, kept), name="rtsep network", daemon=True
         )

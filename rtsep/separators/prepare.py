@@ -33,7 +33,8 @@ class Options:
     slow_share : how much of that variance comes from the slow track instead.
     steps, alternations : work per hop; alternations 0 means 4, or 2 in latency mode low with
     more than 48 components.  pseudo_count : how firmly the unknown basis stays when there is
-    nothing to learn.  seed : of its random start.
+    nothing to learn.  seed : of its random start.  worker : 1 has onnxruntime run a network in a
+    thread of its own even where the audio thread could evaluate it.
     """
 
     unknown_rank: int = 16
@@ -49,6 +50,7 @@ class Options:
     alternations: int = 0
     pseudo_count: float = 0.0
     seed: int = 0
+    worker: int = 0
 
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
@@ -63,7 +65,7 @@ class Options:
             object.__setattr__(self, name, int(number) if name in WHOLE else number)
 
 
-WHOLE = ("unknown_rank", "steps", "alternations", "seed")
+WHOLE = ("unknown_rank", "steps", "alternations", "seed", "worker")
 LIMITS: dict[str, tuple[float, float]] = {
     "unknown_rank": (1, UNKNOWN),
     "forgetting": (0.01, 60),
@@ -78,6 +80,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "alternations": (0, 20),
     "pseudo_count": (0, 10),
     "seed": (0, 2**32 - 1),
+    "worker": (0, 1),
 }
 
 

@@ -25,6 +25,7 @@ from rtsep.dsp.machine import (
     pointer_to,
     set_float_mode,
 )
+from rtsep.dsp.programs import interpret
 from rtsep.dsp.records import record_type
 from rtsep.dsp.times import HISTOGRAM, enter
 from rtsep.separators.slot import BINS, CHANNELS
@@ -45,6 +46,16 @@ WORKER = record_type(
     ("tensors", np.int64),
     ("given", np.int64, (CHANNELS, 2)),
     ("made", np.int64, (CHANNELS, 2)),
+    ("lines", np.int64),
+    ("line_count", np.int64),
+    ("spans", np.int64),
+    ("span_count", np.int64),
+    ("numbers", np.int64),
+    ("number_count", np.int64),
+    ("heard_at", np.int64),
+    ("mask_at", np.int64),
+    ("state_at", np.int64),
+    ("next_at", np.int64),
     ("states", np.int64),
     ("state_size", np.int64),
     ("semaphore", np.int64),
@@ -87,6 +98,7 @@ WORKER_TYPE: Any = numba.from_dtype(WORKER)
 WORKER_POINTER = types.CPointer(WORKER_TYPE)
 worker_at = pointer_to(WORKER_TYPE)
 floats_at = pointer_to(types.float32)
+integers_at = pointer_to(types.int64)
 
 
 @kernel
@@ -226,6 +238,29 @@ def run_session(pointer: Any, lane: int) -> int:
         return 0
     call(worker.release, status)
     return 1
+
+
+@native(WORKER_POINTER, types.int64, returns=types.int64)
+def run_program(pointer: Any, lane: int) -> int:
+    """The network as a vector program, for a lane: nothing allocated, nobody asked."""
+    worker = carray(pointer, (1,))[0]
+    lines = carray(integers_at(worker.lines), (worker.line_count, 8))
+    spans = carray(integers_at(worker.spans), (worker.span_count, 3))
+    numbers = carray(floats_at(worker.numbers), worker.number_count)
+    states = carray(floats_at(worker.states), worker.lanes * worker.state_size)
+    size = worker.state_size // 2
+    side = lane * worker.state_size + worker.parity * size
+    other = lane * worker.state_size + (1 - worker.parity) * size
+    for f in range(worker.inner):
+        numbers[worker.heard_at + f] = worker.magnitude[lane, f]
+    for i in range(size):
+        numbers[worker.state_at + i] = states[side + i]
+    interpret(lines, worker.line_count, spans, numbers)
+    for i in range(size):
+        states[other + i] = numbers[worker.next_at + i]
+    for f in range(worker.inner):
+        worker.mask[lane, f] = numbers[worker.mask_at + f]
+    return 0
 
 
 @native(WORKER_POINTER)

@@ -1,0 +1,132 @@
+"""Small vector programs: a network's graph, a frame at a time, without allocation.
+
+A program is lines of int64 (operation, out, n, a, b, c, step_a, step_b) over one array of float32
+numbers: constants, inputs, what is made on the way, outputs.  a, b, c, out are places in it; a step
+of 0 reads one number for all.  A matrix is its rows' spans (first column, count, place), so that
+zeros at either end of a row cost nothing.
+    MATRIX   out_i = sum_j W_ij a_j + b_i                    spans from line c on
+    GATES    z = s(a_z + b_z), r = s(a_r + b_r), out = (1 - z) tanh(a_n + r b_n) + z h,  h at c
+GATES is the gated recurrent unit of Cho et al. (2014) with the reset after the product, gates in
+ONNX's order z, r, n.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import carray, types
+
+from rtsep.dsp.kernel import kernel, native
+
+LONGS = types.CPointer(types.int64)
+
+OPERATIONS = (
+    "Identity", "Add", "Sub", "Mul", "Div", "Min", "Max", "Tanh", "Sigmoid", "Log", "Exp", "Sqrt",
+    "Relu", "ReduceMean", "ReduceSum", "ReduceMax", "MATRIX", "GATES",
+)  # fmt: skip
+IDENTITY, ADD, SUB, MUL, DIV, MIN, MAX, TANH, SIGMOID, LOG, EXP, SQRT, RELU = range(13)
+MEAN, SUM, MOST, MATRIX, GATES = range(13, 18)
+
+
+@kernel
+def sigmoid(x):
+    return np.float32(1) / (np.float32(1) + np.exp(-x))
+
+
+@kernel
+def dot(one, other, n):
+    total = np.float32(0)
+    for j in range(n):
+        total += one[j] * other[j]
+    return total
+
+
+@kernel
+def matrix(numbers, spans, out, n, a, b, row):
+    """Slices, for an index that could be negative is checked and keeps loops from vectors."""
+    for i in range(n):
+        first, count, place = spans[row + i, 0], spans[row + i, 1], spans[row + i, 2]
+        total = dot(numbers[place : place + count], numbers[a + first :], count)
+        numbers[out + i] = total + numbers[b + i]
+
+
+@kernel
+def gates(given, kept, h, out, n):
+    for i in range(n):
+        z = sigmoid(given[i] + kept[i])
+        r = sigmoid(given[n + i] + kept[n + i])
+        new = np.tanh(given[2 * n + i] + r * kept[2 * n + i])
+        out[i] = (1 - z) * new + z * h[i]
+
+
+@kernel
+def pairwise(operation, x, y, out, n, step_x, step_y):
+    for i in range(n):
+        a, b = x[i * step_x], y[i * step_y]
+        if operation == ADD:
+            a = a + b
+        elif operation == SUB:
+            a = a - b
+        elif operation == MUL:
+            a = a * b
+        elif operation == DIV:
+            a = a / b
+        elif operation == MIN:
+            a = min(a, b)
+        else:
+            a = max(a, b)
+        out[i] = a
+
+
+@kernel
+def each(operation, x, out, n):
+    for i in range(n):
+        a = x[i]
+        if operation == TANH:
+            a = np.tanh(a)
+        elif operation == SIGMOID:
+            a = sigmoid(a)
+        elif operation == LOG:
+            a = np.log(a)
+        elif operation == EXP:
+            a = np.exp(a)
+        elif operation == SQRT:
+            a = np.sqrt(a)
+        elif operation == RELU:
+            a = max(a, np.float32(0))
+        out[i] = a
+
+
+@kernel
+def reduced(operation, x, n):
+    total, most = np.float32(0), x[0]
+    for i in range(n):
+        total += x[i]
+        most = max(most, x[i])
+    if operation == MEAN:
+        total /= n
+    return most if operation == MOST else total
+
+
+@kernel
+def interpret(lines, count, spans, numbers):
+    """Run a program once.  lines : int64 (>= count, 8).  spans : int64 (S, 3).  Audio thread."""
+    for at in range(count):
+        line = lines[at]
+        operation, n, a, b, c = line[0], line[2], line[3], line[4], line[5]
+        out = numbers[line[1] :]
+        if operation == MATRIX:
+            matrix(numbers, spans, line[1], n, a, b, c)
+        elif operation == GATES:
+            gates(numbers[a:], numbers[b:], numbers[c:], out, n)
+        elif operation >= MEAN:
+            out[0] = reduced(operation, numbers[a:], n)
+        elif ADD <= operation <= MAX:
+            pairwise(operation, numbers[a:], numbers[b:], out, n, line[6], line[7])
+        else:
+            each(operation, numbers[a:], out, n)
+
+
+@native(LONGS, types.int64, LONGS, types.int64, types.CPointer(types.float32), types.int64)
+def run(lines: Any, count: int, spans: Any, rows: int, numbers: Any, size: int) -> None:
+    """A program, by the addresses of its arrays."""
+    interpret(carray(lines, (count, 8)), count, carray(spans, (rows, 3)), carray(numbers, size))
