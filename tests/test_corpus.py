@@ -104,6 +104,7 @@ def test_licences_of_a_manifest_go_into_the_card(takes):
     made = learn_basis(takes / "m.csv", name="fan", rank=2, passes=5, skip=pytest.fail)
     told = [(each["corpus"], each["licence"], each["files"]) for each in made.card.trained_on]
     assert told == [("a.wav, c.wav", "CC0", 2), ("b.flac", "CC BY 4.0 (A, B)", 1)]
+    assert made.card.normalisation == "every recording at a mean energy of one; columns sum to one"
 
 
 @pytest.mark.parametrize("count", [50, 5000])

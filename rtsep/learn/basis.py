@@ -34,6 +34,8 @@ from rtsep.learn.reading import Progress, Report, Specs, read_moments
 from rtsep.learn.recipe import OPTIONS, Recipe, adversaries, completed, extended_rate, family
 from rtsep.learn.threads import one_thread
 
+LEVEL = "every recording at a mean energy of one"
+
 
 def learn_basis(
     sources: Source | Sequence[Source],
@@ -93,7 +95,7 @@ def learn_basis(
         divergence=recipe.divergence, power=recipe.power, bandwidth=learned.bandwidth,
         rank=recipe.rank + recipe.held,
         windows={mode: [s.window, s.hop, s.synthesis] for mode, s in specs.items()},
-        normalisation=NORMALISATIONS[recipe.kind],
+        normalisation=f"{LEVEL}; {NORMALISATIONS[recipe.kind]}",
         trained_on=before + (provenance(learned.used) if trained_on is None else trained_on),
         command=printable(command, 2000), seed=seed,
         created=datetime.now(UTC).date().isoformat(),
