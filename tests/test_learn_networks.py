@@ -264,6 +264,19 @@ def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(folders, tmp_path):
     assert path.read_bytes() == before
 
 
+def test_weights_of_checkpoints_are_averaged(folders, tmp_path):
+    make, size = scenes_of(folders, tmp_path), Size.named("tiny")
+    paths = [tmp_path / "0.pt", tmp_path / "1.pt"]
+    for seed, path in enumerate(paths):
+        train(Plan(1, steps=1, seed=seed), size, make, path)
+    mean = training.averaged(paths).state_dict()
+    both = [training.restored(path).state_dict() for path in paths]
+    for name, value in mean.items():
+        torch.testing.assert_close(value, (both[0][name] + both[1][name]) / 2)
+    with pytest.raises(ValueError, match="0 checkpoints"):
+        training.averaged([])
+
+
 def test_another_size_is_refused_by_name(folders, tmp_path):
     make, path = scenes_of(folders, tmp_path), tmp_path / "x.pt"
     train(Plan(1, steps=1), Size.named("tiny"), make, path)
@@ -287,6 +300,8 @@ def test_a_tiny_training_separates_tones_from_hiss(folders, tmp_path, method):
         assert gained > 5
     assert network.card.sources == [{"name": "tones", "role": "keep"}]
     assert network.card.trained_on
+    assert network.card.quality["method"] == method
+    assert network.card.options == {}  # they are a separator's
 
 
 def test_a_mask_of_ones_gives_the_recording_back(monkeypatch):

@@ -12,7 +12,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +53,22 @@ class Training:
     iterations: int = 1
 
 
-WIDE = Recipe(rows=48, frames=373, fresh=10)
 QUICK = Recipe(rows=24, frames=300, fresh=6)
-LONG = Plan(epochs=20, steps=120, rate=1.5e-3, exponent=0.5, magnitude=0.5)
+PLAIN = replace(QUICK, babble=0, swelling=0, other_speed=QUICK.speed)
+FIRST = Plan(epochs=5, steps=120, rate=1.5e-3, last_rate=1e-3, exponent=0.5, magnitude=0.5)
+LAST = Plan(epochs=9, steps=120, rate=1.5e-3, exponent=0.5, magnitude=0.5)
+AVERAGED = 3  # epochs at the end whose weights are averaged
 TRAININGS = {
     each.name: each
     for each in (
-        Training("nes-speech-small", "supervised", ((Plan(epochs=4), WIDE), (LONG, QUICK))),
-        Training("nes-speech-small-egg", "nes", ((LONG, QUICK),), iterations=5),
+        Training(
+            "nes-speech-small", "supervised",
+            ((Plan(epochs=4, last_rate=1.5e-3), replace(PLAIN, rows=48, frames=373, fresh=10)),
+             (FIRST, PLAIN), (LAST, QUICK)),
+        ),
+        Training("nes-speech-small-egg", "nes", ((LAST, QUICK),), iterations=5),
     )
-}
+}  # fmt: skip
 
 
 class Material:
@@ -142,9 +148,11 @@ def supervised(
         return Scenes(voices, noises, recipe, seed)
 
     size, checkpoint = Size.named(wanted.size), folder / "supervised.pt"
-    return training.train(
+    training.train(
         plan, size, make, checkpoint, judge=judge, told=kept(checkpoint, told), start=start
-    ).network
+    )
+    last = range(max(0, plan.epochs - AVERAGED), plan.epochs)
+    return training.averaged([numbered(checkpoint, epoch) for epoch in last])
 
 
 def separated_eggs(
@@ -161,11 +169,14 @@ def kept(checkpoint: Path, told: training.Told) -> Callable[[dict[str, float]], 
     """Keep every epoch's checkpoint, for the curve of quality over training time."""
 
     def tell(row: dict[str, float]) -> None:
-        own = checkpoint.with_stem(f"{checkpoint.stem}-{row['epoch']:.0f}")
-        own.write_bytes(checkpoint.read_bytes())
+        numbered(checkpoint, int(row["epoch"])).write_bytes(checkpoint.read_bytes())
         told(row)
 
     return tell
+
+
+def numbered(checkpoint: Path, epoch: int) -> Path:
+    return checkpoint.with_stem(f"{checkpoint.stem}-{epoch}")
 
 
 def tell(row: dict[str, float]) -> None:
@@ -189,7 +200,7 @@ def main() -> None:
             network, name=name, sources=[{"name": "speech", "role": "keep"}],
             command=f"python tools/train_networks.py --data DIR {name}",
             created=time.strftime("%Y-%m-%d"), trained_on=material.provenance(),
-            options={"method": wanted.method},
+            quality={"method": wanted.method},
         )  # fmt: skip
         save_network(given.out / f"{name}.onnx", made)
         print(f"{name}: {len(made.content) / 1e3:.0f} kB", flush=True)

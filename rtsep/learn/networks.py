@@ -80,8 +80,7 @@ def learn_network(
     return exported(
         network, name=name, sources=[{"name": source, "role": role}], command=command,
         seed=int(task.plan.get("seed", 0)), created=time.strftime("%Y-%m-%d"),
-        trained_on=provenance(parts.used), quality=_quality(last),
-        options={"method": task.method},
+        trained_on=provenance(parts.used), quality={"method": task.method, **_quality(last)},
     )  # fmt: skip
 
 

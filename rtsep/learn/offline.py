@@ -42,7 +42,8 @@ def separated(network: Network, samples: Samples, mode: str = "high") -> Samples
     """The kept source of (n,) samples at the network's rate, its delay taken off."""
     spec = stream_spec(network.card.rate, mode)
     analysis, synthesis = window_pair(spec)
-    padded = np.pad(samples, (spec.window, spec.window))
+    lead = spec.window - spec.hop  # the first frame ends with the first hop, as in a stream
+    padded = np.pad(samples, (lead, spec.window))
     framed = np.lib.stride_tricks.sliding_window_view(padded, spec.window)[:: spec.hop]
     X = scipy.fft.rfft(framed * analysis.astype(np.float32), axis=-1)
     every = max(1, network.card.hop // spec.hop)
@@ -51,4 +52,4 @@ def separated(network: Network, samples: Samples, mode: str = "high") -> Samples
     out = np.zeros(len(padded), np.float32)
     for t, frame in enumerate(frames):
         out[t * spec.hop : t * spec.hop + spec.window] += frame.astype(np.float32)
-    return out[spec.window : spec.window + len(samples)]
+    return out[lead : lead + len(samples)]
