@@ -10,18 +10,28 @@ import subprocess
 import sys
 import time
 
+import networks
 import numpy as np
 import pytest
 
 import models
 
 RATE, PERIOD, SECONDS = 48000, 128, 5
-KINDS = {"bypass": "bypass", "nmf": models.model("fan"), "asvd": models.model("fan", "asvd")}
+KINDS = {
+    "bypass": "bypass", "nmf": models.model("fan"), "asvd": models.model("fan", "asvd"),
+    "network": networks.network("gru"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("block", "kind", "mode"),
-    [(0, "bypass", "high"), (0, "nmf", "low"), (480, "nmf", "medium"), (128, "asvd", "low")],
+    [
+        (0, "bypass", "high"),
+        (0, "nmf", "low"),
+        (480, "nmf", "medium"),
+        (128, "asvd", "low"),
+        (0, "network", "low"),
+    ],
 )
 def test_callback_equals_offline(jack_server, warm, block, kind, mode):
     child = subprocess.run(
