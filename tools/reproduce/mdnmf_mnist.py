@@ -99,23 +99,23 @@ Gaps over 0.3 dB. The published figures are one run each; the authors' two runs 
 1.05 dB. Their figure of March 2024 (200 epochs, larger batches, tau 0.2) reads for d = 16, 32, \
 64, 128: NMF 23.35, 24.0, 24.4, 24.74; MDNMF 23.65, 24.48, 25.42, 25.99; DNMF 22.87, 24.08, \
 25.04, 25.60; ENMF 21.15, 22.86, 23.88, 24.41. ENMF at d = 16 and 128 is nearer to those (+0.44, \
--0.16): its result hangs on which images are drawn, see the next section. DNMF at 64 and 128 \
-agrees with them (+0.18, -0.05). At d = 16 the trained methods come out better than either run \
-because they are trained further: with 5 epochs NMF and MDNMF are within 0.2 dB (next section), \
-with 25 steps on all data NMF is 23.42, while 1500 epochs, mini-batches of 50 to 5000, mu_H to \
-5e-2, no normalisation, H updated with each batch and longer tests all left it at 23.6 to 24.1; \
-DNMF starts from the standard bases here, and so cannot fall behind them as the published one \
-does. At d = 128 it is the other way: 100 epochs agree with what is published, 5 give 1 dB more. \
-One deviation is meant: activations of adversarial mini-batches are refreshed before each step of \
-W, without which a component that only they use grows without bound (d = 64 overflowed); with it, \
-or with steps limited to a factor of 2 instead, MDNMF at d = 64 is the same to 0.01 dB. D+MDNMF \
-(tau_S 0.5, from the same start) is published for other data only."""
+-0.16): its result hangs on which images are drawn. DNMF at 64 and 128 agrees with them (+0.18, \
+-0.05). At d = 16 the trained methods come out better than either run because they are trained \
+further: with 5 epochs NMF and MDNMF at 16 and all three at 32 are within 0.3 dB (section "MDNMF: \
+few epochs"), with 25 steps on all data NMF at 16 is 23.42, while 1500 epochs, mini-batches of 50 \
+to 5000, mu_H to 5e-2, no normalisation, H updated with each batch and longer tests all left it \
+at 23.6 to 24.1. DNMF at 16 starts from the standard bases here, and does not fall behind them as \
+the published one does. At d = 128 it is the other way: 100 epochs agree with what is published, \
+5 give 1 dB more. One deviation is meant: activations of adversarial mini-batches are refreshed \
+before each step of W, without which a component that only they use grows without bound (d = 64 \
+overflowed); with it, or with steps limited to a factor of 2 instead, MDNMF at d = 64 is the same \
+to 0.01 dB. D+MDNMF (tau_S 0.5, from the same start) is published for other data only."""
 
 FEW_WHY = """\
-As the table above but for the epochs. Few epochs regularise, as the authors' notes say: what is \
-best for d = 16 is worst for NMF at d = 128. No one number of epochs gives all published figures: \
-at d = 16 NMF and MDNMF fit 5, at d = 128 NMF fits 100. Exemplars at d = 16 spread over 1.1 dB by \
-the draw, and the published 22.20 lies just above the best of these."""
+As the table of 100 epochs but for their number. Few epochs regularise, as the authors' notes \
+say: NMF at d = 128 is 0.8 dB better with them. No one number of epochs gives all published \
+figures: at d = 16 NMF and MDNMF fit 5, at d = 128 NMF fits 100. Exemplars at d = 16 spread over \
+1.1 dB by the draw, and the published 22.20 lies just above the best of these."""
 
 
 def main() -> None:
