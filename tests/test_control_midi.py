@@ -30,6 +30,8 @@ for line in sys.stdin:
         out.send_message(message)
         time.sleep(0.003)
     print(json.dumps({"sent": sent, "got": got}), flush=True)
+out.delete()
+back.delete()
 """
 
 HEARER = """
@@ -70,15 +72,24 @@ class Other:
         return json.loads(self.process.stdout.readline())
 
     def end(self):
+        self.process.stdin.close()
+        self.process.wait(20)
+        self.process.stdout.close()
+
+    def kill(self):
         self.process.kill()
         self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
 
 
 @pytest.fixture
 def rtmidi():
     return pytest.importorskip("rtmidi", reason="python-rtmidi has no wheel for this Python")
+
+
+def clients(server):
+    """Names of a JACK server's clients, without the numbers that tell equal ones apart."""
+    done = subprocess.run(["jack_lsp"], env=server.env, capture_output=True, text=True)
+    return {line.partition(":")[0].partition("-")[0] for line in done.stdout.splitlines()}
 
 
 @pytest.fixture
@@ -92,6 +103,8 @@ def start(jack_server, rtmidi):
     yield begin
     for each in started:
         each.end()
+    # A jackd that is told to end while it still counts on the dead leaves its slot taken.
+    until(lambda: not {"nano", "rtsep"} & clients(jack_server))
 
 
 def bend(i):
@@ -121,12 +134,35 @@ def test_a_controller_pulled_and_put_back_works_again_and_is_told_where_it_stand
         until(lambda turn=turn: hearer.ask()["heard"][-1][1] == (100 + turn) / 127 * 84 - 60)
         hearer.ask(str(-18))
         until(lambda sender=sender: sender.ask("[]")["got"][-1:] == [[0xB0, 7, 64]])
-        sender.end()
+        sender.kill()
         until(lambda: hearer.ask()["port"] is None)
     said = hearer.ask()["said"]
     assert "no MIDI port 'KONTROL' (there are: none); waiting for it" in said
     assert said.count("MIDI from nano:KONTROL") == 2
     assert "MIDI: nano:KONTROL is gone; waiting for it" in said
+
+
+def test_a_sound_server_killed_and_started_again_carries_the_fader_again(start, jack_server):
+    hearer, sender = start(HEARER), start(SENDER)
+    until(lambda: hearer.ask()["port"] is not None)
+    jack_server.kill()
+    sender.kill()
+    until(lambda: hearer.ask()["port"] is None)
+    guard_and_options = 3
+    jack_server.start(*jack_server.children.pop().args[guard_and_options:])
+    jack_server.wait_for_last("jack_lsp")
+    sender = start(SENDER)
+    until(lambda: hearer.ask()["port"] is not None)
+    sender.ask(json.dumps([[0xB0, 7, 101]]))
+    until(lambda: hearer.ask()["heard"][-1][1] == 101 / 127 * 84 - 60)
+    assert any("is gone; waiting" in said for said in hearer.ask()["said"])
+
+
+def test_a_virtual_port_is_there_to_be_connected(start, jack_server):
+    hearer = start(HEARER.replace('"KONTROL"', '"virtual"'))
+    assert hearer.ask()["port"] == "whoever connects to rtsep:control"
+    ports = subprocess.run(["jack_lsp"], env=jack_server.env, capture_output=True, text=True)
+    assert "rtsep:control" in ports.stdout.split()
 
 
 def rtsep(env, *words, program=("-m", "rtsep.cli")):

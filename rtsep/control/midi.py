@@ -3,6 +3,7 @@
 A controller that is pulled and put back is found again by its name.
 """
 
+import ctypes
 import difflib
 import os
 import re
@@ -16,7 +17,7 @@ from rtsep.control.surface import Surface
 VIRTUAL = "virtual"
 OWN = "rtsep"  # what our ports' names begin with
 GLANCE = 0.25  # seconds between two looks at the ports
-LEAST_MEMORY = 8  # looks without any port after which the subsystem is asked anew
+RARELY = 8  # looks from one doubt whether the server is still alive to the next
 SEQUENCER = "/dev/snd/seq"
 INSTALL = "python-rtmidi is missing: pip install 'rtsep[midi]'"
 NONE = "no MIDI subsystem answers (ALSA sequencer, JACK)"
@@ -94,10 +95,12 @@ class Controller:
 
     def __init__(self, surface: Surface, wanted: str, say: Say) -> None:
         self._surface, self._wanted, self._say = surface, wanted, say
-        self._input, self._output = opened("MidiIn"), opened("MidiOut")
+        self._virtual = wanted == VIRTUAL
+        self._label = "control" if self._virtual else f"control-{os.getpid()}"
+        self._ends: tuple[Any, Any] | None = (opened("MidiIn"), opened("MidiOut"))
         self._port: str | None = None
         self._said = ""
-        self._barren = 0
+        self._looks = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="rtsep-midi", daemon=True)
 
@@ -107,39 +110,15 @@ class Controller:
         return self._port
 
     def start(self) -> None:
-        """Connect if the controller is there, and go on looking."""
-        if self._wanted == VIRTUAL:
-            self._listen()
-            self._open_virtual()
-        else:
-            self._look()
-            self._thread.start()
+        """Connect if the controller is there, and go on looking.  OSError without virtual ports."""
+        self._look()
+        self._thread.start()
 
     def close(self) -> None:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(2)
-        self._surface.send = lambda message: None
-        self._input.close_port()
-        self._output.close_port()
-
-    def _listen(self) -> None:
-        self._input.ignore_types(sysex=True, timing=True, active_sense=True)
-        self._input.set_callback(
-            lambda event, _: self._surface.desk.post(self._surface.hear, event[0])
-        )
-
-    def _open_virtual(self) -> None:
-        try:
-            self._input.open_virtual_port("control")
-            self._output.open_virtual_port("feedback")
-        except NotImplementedError:
-            raise OSError(f"this system has no virtual MIDI ports ({sys.platform})") from None
-        self._port = VIRTUAL
-        self._surface.send = self._send
-
-    def _send(self, message: bytes) -> None:
-        self._output.send_message(message)
+        self._let_go()
 
     # the thread that looks
 
@@ -148,24 +127,38 @@ class Controller:
             try:
                 self._look()
             except (OSError, SystemError, RuntimeError) as error:
-                self._tell(f"MIDI: {error}")
+                self._tell(f"MIDI: {error}; waiting for it")
 
     def _look(self) -> None:
-        there = others(self._input.get_ports())
-        if self._port is not None and self._port not in there:
-            self._disconnect()
+        self._looks += 1
+        if self._looks % RARELY == 0 and self._ends is not None and self._stale():
+            self._abandon(self._ends)
+        if self._ends is None:
+            if self._looks % RARELY:
+                return
+            self._ends = (opened("MidiIn"), opened("MidiOut"))
+        there = others(self._ends[0].get_ports())
+        if not self._virtual and self._port is not None and self._port not in there:
+            self._tell(f"MIDI: {plain(self._port)} is gone; waiting for it")
+            self._disconnect(*self._ends)
         if self._port is None:
-            self._connect(there)
-        self._barren = 0 if there else self._barren + 1
-        if self._barren >= LEAST_MEMORY:  # the server may be another by now
-            self._barren = 0
-            self._renew()
+            self._connect(*self._ends, there)
 
-    def _renew(self) -> None:
-        fresh = opened("MidiIn"), opened("MidiOut")
-        self._input.delete()
-        self._output.delete()
-        self._input, self._output = fresh
+    def _stale(self) -> bool:
+        """Whether a JACK server died under us: a new client of it does not see our port then.
+
+        Our own client still lists the ports of the dead one, out of memory it shared with it.
+        """
+        if self._ends is None or self._ends[0].get_current_api() != rtmidi().API_UNIX_JACK:
+            return False
+        try:
+            probe = opened("MidiOut")
+        except OSError:
+            self._tell("MIDI: the JACK server is gone; waiting for it")
+            return True
+        seen = any(port.endswith(f":{self._label}") for port in probe.get_ports())
+        probe.delete()
+        return not seen
 
     def _tell(self, words: str) -> None:
         """Once, until something else is to be said."""
@@ -173,32 +166,76 @@ class Controller:
             self._said = words
             self._say(words)
 
-    def _connect(self, there: list[str]) -> None:
+    def _connect(self, source: Any, sink: Any, there: list[str]) -> None:
+        if self._virtual:
+            self._open_virtual(source, sink)
+            return
         try:
             port = find_port(there, self._wanted)
         except ValueError as error:
             self._tell(f"{error}; waiting for it")
+            self._wait_visibly(source)
             return
-        self._listen()  # closing a port also takes the callback away
-        self._input.open_port(self._input.get_ports().index(port), "control")
-        self._answer_to(port)
+        source.close_port()
+        self._listen(source)
+        source.open_port(source.get_ports().index(port), self._label)
+        self._answer_to(sink, port)
+        self._connected(port)
+
+    def _wait_visibly(self, source: Any) -> None:
+        """A port of ours in JACK, by which to see that its server still lives."""
+        if source.get_current_api() == rtmidi().API_UNIX_JACK and not source.is_port_open():
+            self._listen(source)
+            source.open_virtual_port(self._label)
+
+    def _connected(self, port: str) -> None:
         self._port = port
         self._tell(f"MIDI from {plain(port)}")
         self._surface.desk.post(self._surface.show_all)
 
-    def _answer_to(self, port: str) -> None:
-        """Feedback goes to the output of the same name, where there is one."""
-        sinks = self._output.get_ports()
-        same = [sink for sink in sinks if plain(sink) == plain(port)]
-        if not same:
-            same = [sink for sink in others(sinks) if self._wanted.casefold() in sink.casefold()]
-        if same:
-            self._output.open_port(sinks.index(same[0]), "feedback")
-            self._surface.send = self._send
+    def _open_virtual(self, source: Any, sink: Any) -> None:
+        self._listen(source)
+        try:
+            source.open_virtual_port(self._label)
+            sink.open_virtual_port("feedback")
+        except NotImplementedError:
+            raise OSError(f"this system has no virtual MIDI ports ({sys.platform})") from None
+        self._surface.send = sink.send_message
+        self._connected(f"whoever connects to {OWN}:{self._label}")
 
-    def _disconnect(self) -> None:
-        self._tell(f"MIDI: {plain(self._port or '')} is gone; waiting for it")
+    def _listen(self, source: Any) -> None:
+        """Before every opening: closing a port also takes the callback away."""
+        desk, hear = self._surface.desk, self._surface.hear
+        source.ignore_types(sysex=True, timing=True, active_sense=True)
+        source.set_callback(lambda event, _: desk.post(hear, event[0]))
+
+    def _answer_to(self, sink: Any, port: str) -> None:
+        """Feedback goes to the output of the same name, where there is one."""
+        sinks = sink.get_ports()
+        same = [each for each in sinks if plain(each) == plain(port)]
+        if not same:
+            same = [each for each in others(sinks) if self._wanted.casefold() in each.casefold()]
+        if same:
+            sink.open_port(sinks.index(same[0]), "feedback")
+            self._surface.send = sink.send_message
+
+    def _disconnect(self, source: Any, sink: Any) -> None:
         self._surface.send = lambda message: None
         self._port = None
-        self._input.close_port()
-        self._output.close_port()
+        source.close_port()
+        sink.close_port()
+
+    def _abandon(self, ends: tuple[Any, Any]) -> None:
+        """Leave a dead server's clients to themselves for good: closing them crashes in libjack."""
+        self._surface.send = lambda message: None
+        self._port = self._ends = None
+        for end in ends:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(end))
+
+    def _let_go(self) -> None:
+        """Of the subsystem altogether."""
+        if self._ends is not None:
+            self._disconnect(*self._ends)
+            for end in self._ends:
+                end.delete()
+            self._ends = None

@@ -36,6 +36,8 @@ def runtime_folder() -> Path:
     """The folder of the sockets, mode 0700.  OSError where it cannot be had or is not ours."""
     import platformdirs
 
+    if not hasattr(socket, "AF_UNIX"):
+        raise OSError("this system has no local sockets: MIDI and OSC are there")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that XDG_RUNTIME_DIR is not set
         folder = Path(platformdirs.user_runtime_path("rtsep"))

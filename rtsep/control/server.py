@@ -6,7 +6,6 @@ it does not read in time ends it; when there are too many the one that has been 
 
 import asyncio
 import contextlib
-import fcntl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -29,6 +28,8 @@ Slow = Callable[[Message], Awaitable[Message]]
 @contextlib.contextmanager
 def claimed(path: Path) -> Iterator[None]:
     """Take a socket's place, over what a crashed run left; OSError where a live one has it."""
+    import fcntl
+
     with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if answers(path):
