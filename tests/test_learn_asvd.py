@@ -99,3 +99,11 @@ def test_what_cannot_be_is_refused_with_both_values():
         adversarial_basis(U, U, 1, 1.5)
     with pytest.raises(ValueError, match="rank 1 is over 0"):
         adversarial_basis(Moments(np.zeros((5, 5)), 3), None, 1)
+
+
+def test_frames_that_are_none_are_refused_with_what_they_hold():
+    with pytest.raises(ValueError, match="5 bins .wanted: 9"):
+        moments([np.ones((5, 3), np.float32)], 9)
+    for bad in (np.nan, np.inf):
+        with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=r"hold (nan|inf)"):
+            adversarial_basis(moments([np.full((5, 3), bad, np.float32)], 5), None, 1)

@@ -50,6 +50,8 @@ def moments(batches: Iterable[Array], bins: int) -> Moments:
     """Second moments of batches V (F, T) of frames, in one pass."""
     total, frames = np.zeros((bins, bins)), 0
     for V in batches:
+        if len(V) != bins:
+            raise ValueError(f"frames have {len(V)} bins (wanted: {bins})")
         total += V @ V.T
         frames += V.shape[1]
     return Moments(total, frames)
