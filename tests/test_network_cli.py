@@ -56,6 +56,12 @@ def test_live_runs_a_network_and_reports_its_meters(folder):
     assert len(read("out.wav")) == 24000
 
 
+def test_live_tells_how_the_network_fared(folder):
+    words = ("live", "--input-file", "noisy.wav", "--seconds", 0.2)
+    assert "masks late 0  failed 0" in rtsep(*words, "-m", "net.onnx").stdout
+    assert "network" not in rtsep(*words, "-m", "fan.npz").stdout
+
+
 def test_models_show_tells_the_card_of_a_network(folder):
     shown = json.loads(rtsep("models", "show", "net.onnx", "--json").stdout)
     assert (shown["kind"], shown["sources"]) == ("nes", [{"name": "speech", "role": "keep"}])

@@ -318,3 +318,32 @@ def test_two_networks_or_none_of_the_rest_are_refused():
         rtsep.Engine(network("gru"), unknown=False)
     with pytest.raises(ValueError, match=r"bins of 750 Hz cannot be made of bins of 46.875 Hz"):
         rtsep.Engine(network("sized", bins=33, hop=32))
+
+
+@pytest.mark.parametrize("worker", [0, 1])
+def test_a_sealed_live_stream_swaps_to_a_network_and_on_to_another(worker):
+    """Nothing compiles, nothing waits; each network runs as it would have offline."""
+    x = babble(40000)
+    settings = {"max_attenuation": 100, "latency": "medium", "max_block": 256}
+    running, offline = (
+        rtsep.Engine("bypass", options={"worker": worker}, **settings) for _ in range(2)
+    )
+    done = {running: [], offline: []}
+    running.live = True
+    with running.seal():
+        for start, after in ((0, network("smoothed")), (12800, network("gru")), (25600, "bypass")):
+            part = x[start : start + 12800]
+            done[running].append(play(running, part, 256, after=answered_if_any))
+            done[offline].append(offline.process(part))
+            for each in done:
+                each.swap(after)
+    running.live = False
+    assert bits(np.concatenate(done[running])) == bits(np.concatenate(done[offline]))
+
+
+def answered_if_any(running):
+    for evaluation in filter(None, running._evaluations):
+        words, end = evaluation.record[0]["words"], time.monotonic() + 60
+        while evaluation.is_running and words[layout.TAKEN] < words[layout.ASKED]:
+            assert time.monotonic() < end, "the worker does not answer"
+            time.sleep(1e-4)

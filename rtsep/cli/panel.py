@@ -20,11 +20,22 @@ def levels(meters: "Meters") -> list[tuple[str, float]]:
     return ends + list(meters.source_db.items())
 
 
+def network(meters: "Meters") -> str:
+    """How the network fares, where there is one."""
+    if not meters.network_runs:
+        return ""
+    return (
+        f"  network p50 {meters.network_p50_us:.0f} p99.9 {meters.network_p999_us:.0f} us  "
+        f"masks late {meters.network_late}  failed {meters.network_failed}"
+    )
+
+
 def timing(meters: "Meters") -> str:
     return (
         f"latency {meters.latency_ms:.1f} ms  load {100 * meters.load:.1f} %  hop p50 "
         f"{meters.hop_p50_us:.0f} p99 {meters.hop_p99_us:.0f} max {meters.hop_max_us:.0f} us  "
         f"blocks {meters.blocks}  late {meters.late_blocks}  clipped {meters.clipped}"
+        f"{network(meters)}"
     )
 
 

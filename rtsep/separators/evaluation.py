@@ -21,7 +21,7 @@ from rtsep.separators import worker as layout
 from rtsep.separators.program import Program, agrees, program_of
 from rtsep.separators.semaphore import Semaphore
 
-IN_PLACE = 1 << 20  # numbers of a program, times masks, that the audio thread evaluates at most
+IN_PLACE = 1 << 20  # work of a program, times masks, that the audio thread takes on at most
 PRIORITY = 60  # of the worker thread, where the system allows: below an audio server's own
 STEP = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
 work = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(layout.work.address)
@@ -48,7 +48,7 @@ def evaluate(
     """
     library = runtime()
     program = None if worker or library is None else program_of(network)
-    small = program is not None and lanes * program.size <= IN_PLACE
+    small = program is not None and lanes * program.work <= IN_PLACE
     if program and library and small and agrees(program, network, library):
         return Evaluation(network, spec, lanes, 0, program)
     return Evaluation(network, spec, lanes, delay_for(max_block, spec))

@@ -43,6 +43,11 @@ class Program:
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
     size: int = 0
 
+    @property
+    def work(self) -> int:
+        """Numbers that a run touches, or a few times as many."""
+        return self.size + sum(n for _, _, n, *_ in self.lines)
+
     def put(self, values: NDArray[np.float32]) -> int:
         """A place for these numbers."""
         at, self.size = self.size, self.size + values.size
