@@ -102,7 +102,7 @@ def test_what_cannot_be_is_refused_with_both_values():
 
 
 def test_frames_that_are_none_are_refused_with_what_they_hold():
-    with pytest.raises(ValueError, match="5 bins .wanted: 9"):
+    with pytest.raises(ValueError, match=r"5 bins .wanted: 9"):
         moments([np.ones((5, 3), np.float32)], 9)
     for bad in (np.nan, np.inf):
         with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=r"hold (nan|inf)"):
