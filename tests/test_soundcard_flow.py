@@ -38,12 +38,12 @@ def played(tmp_path_factory):
     return path
 
 
-def heard_live(server, devices, played, folder):
-    """What rtsep_mic carries while mic_feed is played into, and rtsep's report."""
+def heard_live(server, devices, played, folder, microphone="rtsep_mic"):
+    """What a microphone carries while mic_feed is played into, and rtsep's report."""
     recorded = folder / "recorded.wav"
     live = subprocess.Popen([*RUN, *devices], env=server.env, stdout=subprocess.PIPE)
     time.sleep(2)  # to load
-    record = ["parecord", "-d", "rtsep_mic", "--latency-msec=20", f"--rate={RATE}", "--channels=1"]
+    record = ["parecord", "-d", microphone, "--latency-msec=20", f"--rate={RATE}", "--channels=1"]
     recorder = subprocess.Popen([*record, "--file-format=wav", str(recorded)], env=server.env)
     player = ["paplay", "--latency-msec=50", "-d", "mic_feed", str(played)]
     subprocess.run(player, env=server.env, timeout=30, check=True)
@@ -69,11 +69,11 @@ def best_correlation(x, y):
     return np.max(products[: len(energy)] / np.sqrt(np.sum(x**2) * np.maximum(energy, 1e-6)))
 
 
-def flows(server, devices, played, folder):
+def flows(server, devices, played, folder, microphone="rtsep_mic"):
     x = sf.read(played)[0]
     for _ in range(3):
         steal = servers.host_steal()
-        y, report = heard_live(server, devices, played, folder)
+        y, report = heard_live(server, devices, played, folder, microphone)
         share = share_there(x, y)
         print(f"{share:.2f} there, steal {servers.steal_since(steal):.3f}, {report['meters']}")
         if share >= 0.8:

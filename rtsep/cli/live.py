@@ -30,6 +30,7 @@ from rtsep.cli.options import (
     parsed,
     say,
 )
+from rtsep.cli.route import PLUGIN, PLUGIN_MISSING, DefaultDevice, Playback, devices_for, named
 from rtsep.cli.serving import made_of, routed, starting
 
 if TYPE_CHECKING:
@@ -107,6 +108,27 @@ def through_soundcard(
     return engine, report | {"seconds": time.monotonic() - begin}
 
 
+def through_virtual(
+    devices: dict[str, Any], arguments: dict[str, Any], how: dict[str, Any]
+) -> tuple["Engine", dict[str, Any]]:
+    """From the microphone into a virtual one, or from a virtual speaker to the real one."""
+    from rtsep.control.places import free_name
+
+    control = how["control"]
+    control["instance"] = control["instance"] or free_name()
+    device = named(control["instance"], how["playback"])
+    wanted = devices.pop("sink" if how["playback"] else "source", None)
+    channels = devices.setdefault("channels", 1)
+    with devices_for(device, wanted, channels, how["default"]) as plugin:
+        try:
+            engine, report = through_soundcard(devices | plugin, arguments, how)
+        except ValueError as error:
+            if repr(PLUGIN["source"]) in str(error) or "host API" in str(error):
+                raise OSError(PLUGIN_MISSING) from error
+            raise
+    return engine, report | {"virtual": device.name}
+
+
 def finish(engine: "Engine", report: dict[str, Any], as_json: bool) -> None:
     """The last reading of the meters."""
     from rtsep.cli.panel import plain, timing
@@ -151,6 +173,11 @@ def live(
         Path | None, typer.Option(help="A recording instead of a microphone.")
     ] = None,
     output_file: Annotated[Path | None, typer.Option(help="A file instead of a speaker.")] = None,
+    virtual: Annotated[
+        bool, typer.Option("--virtual", help="Be a microphone for other programs.")
+    ] = False,
+    playback: Playback = False,
+    default: DefaultDevice = False,
     preset: PresetName = None,
     midi: MidiPort = None,
     osc: OscPort = None,
@@ -162,6 +189,11 @@ def live(
         raise ValueError(f"--seconds {seconds:g} is not positive")
     if output_file is not None and input_file is None:
         raise ValueError(f"--output-file {output_file} needs an --input-file")
+    virtual = virtual or playback
+    if default and not virtual:
+        raise ValueError("--default needs --virtual or --playback")
+    if virtual and input_file is not None:
+        raise ValueError(f"--virtual takes no --input-file (given: {input_file})")
     values = given(strength=strength, max_attenuation=max_attenuation, noise_floor=noise_floor)
     start = starting(
         preset, instance, models=model, keep=keep, latency=latency and latency.value, midi=midi,
@@ -171,12 +203,14 @@ def live(
     control = {"preset": start, "instance": instance, "osc": osc}
     how: dict[str, Any] = {"block": blocksize, "seconds": seconds, "control": control}
     how |= {"device_latency": device_latency, "force": force}
+    how |= {"playback": playback, "default": default}
     if input_file is not None:
         engine, report = through_files(input_file, output_file, arguments, how)
     else:
         devices = routed(start) | given(rate=rate, channels=channels)
         try:
-            engine, report = through_soundcard(devices, arguments, how)
+            through = through_virtual if virtual else through_soundcard
+            engine, report = through(devices, arguments, how)
         except OSError as error:
             if "no sound card" in str(error):
                 raise OSError(f"{error}; {HINT}") from error

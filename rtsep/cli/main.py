@@ -15,6 +15,7 @@ from rtsep.cli.midi import midi
 from rtsep.cli.models import models
 from rtsep.cli.preset import preset
 from rtsep.cli.remote import bypass, get, set_, teach, watch
+from rtsep.cli.route import route
 from rtsep.cli.train import train
 from rtsep.cli.tune import tune
 
@@ -29,7 +30,7 @@ for command in (denoise, live, learn, tune, train, devices, get, watch, bypass, 
     app.command()(command)
 app.command("set")(set_)
 app.command(cls=Greedy)(evaluate)
-for group in (models, midi, preset):
+for group in (models, midi, preset, route):
     app.add_typer(group)
 
 BAD_INPUT, STOPPED = 2, 130

@@ -1,0 +1,91 @@
+"""`rtsep route`: the virtual devices that programs see, with or without a stream."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rtsep.cli.options import Instance, Json, say
+
+if TYPE_CHECKING:
+    from rtsep.ports.virtual import Virtual
+
+PLUGIN = {"source": "pulse", "sink": "pulse", "host_api": "ALSA"}  # of libasound2-plugins
+PLUGIN_MISSING = "PortAudio finds no device 'pulse': apt install libasound2-plugins"
+
+Playback = Annotated[
+    bool, typer.Option("--playback", help="A speaker instead: clean what is heard.")
+]
+DefaultDevice = Annotated[
+    bool, typer.Option("--default", help="Make it the default device while it is there.")
+]
+
+route = typer.Typer(name="route", help="The virtual microphone, apart from a stream.")
+
+
+def named(instance: str | None, playback: bool) -> "Virtual":
+    from rtsep.control.places import checked
+    from rtsep.ports.virtual import Virtual
+
+    return Virtual(checked(instance or "main", "instance"), playback)
+
+
+@contextmanager
+def devices_for(
+    virtual: "Virtual", wanted: str | None, channels: int, default: bool
+) -> Iterator[dict[str, str]]:
+    """What to open so that a stream runs through a virtual device; before PortAudio starts."""
+    from rtsep.ports import virtual as devices
+
+    with ExitStack() as stack:
+        found = stack.enter_context(devices.routed(virtual, wanted, channels))
+        if default:
+            stack.enter_context(devices.default_device(virtual))
+        os.environ |= {"PULSE_SOURCE": found.source, "PULSE_SINK": found.sink}
+        say(f"programs find it as {virtual.title!r}; from {found.source} to {found.sink}")
+        yield PLUGIN
+
+
+@route.command()
+def up(playback: Playback = False, instance: Instance = None, json_: Json = False) -> None:
+    """Make the virtual device and leave it there, for `rtsep live --virtual` to use."""
+    from rtsep.ports import virtual
+
+    device = named(instance, playback)
+    made = virtual.up(device, lasting=True)
+    if json_:
+        print(json.dumps({"name": device.name, "title": device.title, "made": made}))
+    else:
+        print(f"{device.title}: {'made' if made else 'is there already'}")
+
+
+@route.command()
+def down(playback: Playback = False, instance: Instance = None, json_: Json = False) -> None:
+    """Remove the virtual device; no other device is touched."""
+    from rtsep.ports import virtual
+
+    device = named(instance, playback)
+    removed = virtual.down(device)
+    if json_:
+        print(json.dumps({"name": device.name, "title": device.title, "removed": removed}))
+    else:
+        print(f"{device.title}: {'removed' if removed else 'was not there'}")
+
+
+@route.command()
+def status(json_: Json = False) -> None:
+    """The virtual devices of rtsep that are there, and how many programs use each."""
+    from rtsep.ports import virtual
+
+    found = virtual.status()
+    if json_:
+        print(json.dumps(found))
+        return
+    for each in found:
+        stays = ", stays" if each["lasting"] else ""
+        print(f"{each['title']} ({each['name']}): {each['users']} programs{stays}")
+    if not found:
+        print("no virtual device of rtsep here")

@@ -1,0 +1,236 @@
+"""Virtual devices of PulseAudio, and of PipeWire by its PulseAudio face: a microphone, a speaker.
+
+The microphone is a null sink that rtsep plays into, and a source for programs that carries what is
+played there.  The speaker is a null sink that programs play into and rtsep records from.  Both are
+modules of the sound server, known again by their names, so those of a crashed run are used anew.
+Control thread only.  The only importer of pulsectl.
+"""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+NULL_SINK, REMAPPED = "module-null-sink", "module-remap-source"
+LASTING = "rtsep.lasting"
+NO_SERVER = "no PulseAudio and no PipeWire with pipewire-pulse answers"
+
+
+@dataclass(frozen=True)
+class Virtual:
+    """What an instance of rtsep shows to other programs.
+
+    playback : a speaker that cleans what is heard, else a microphone that cleans what is said.
+    """
+
+    instance: str = "main"
+    playback: bool = False
+
+    @property
+    def name(self) -> str:
+        """What programs list: a source's name, or a sink's for playback."""
+        return f"rtsep_{self.instance}_{'speaker' if self.playback else 'microphone'}"
+
+    @property
+    def sink(self) -> str:
+        """The null sink's name."""
+        return self.name if self.playback else f"{self.name}_feed"
+
+    @property
+    def title(self) -> str:
+        """What people read."""
+        beside = "" if self.instance == "main" else f" {self.instance}"
+        return f"rtsep {'speaker' if self.playback else 'microphone'}{beside}"
+
+
+@dataclass(frozen=True)
+class Route:
+    """Names of the server's source and sink that a stream runs between."""
+
+    source: str
+    sink: str
+    virtual: Virtual
+
+
+@contextmanager
+def server() -> Iterator[Any]:
+    """The sound server; OSError in one line where none answers."""
+    try:
+        import pulsectl
+    except ImportError as error:
+        raise OSError("pulsectl is missing: pip install pulsectl") from error
+    except OSError as error:
+        raise OSError("libpulse is missing: apt install libpulse0") from error
+    try:
+        pulse = pulsectl.Pulse("rtsep")
+    except pulsectl.PulseError as error:
+        raise OSError(NO_SERVER) from error
+    try:
+        yield pulse
+    except pulsectl.PulseError as error:
+        raise OSError(f"the sound server refuses: {error or type(error).__name__}") from error
+    finally:
+        pulse.close()
+
+
+def _modules(pulse: Any, virtual: Virtual) -> list[Any]:
+    """The server's modules that make a virtual device, in the order they were loaded."""
+    ours = {f"{key}={value}" for key, value in
+            (("sink_name", virtual.sink), ("source_name", virtual.name))}  # fmt: skip
+    return [
+        module
+        for module in pulse.module_list()
+        if module.name in (NULL_SINK, REMAPPED) and ours & set((module.argument or "").split())
+    ]
+
+
+def _properties(kind: str, title: str, lasting: bool) -> str:
+    words = f"device.description='{title}' {LASTING}={'yes' if lasting else 'no'}"
+    return f'{kind}_properties="{words}"'
+
+
+def up(virtual: Virtual, *, lasting: bool = False, channels: int = 1) -> bool:
+    """Make a virtual device, or take the one that is there; whether it was made.
+
+    lasting : it is not to go with the stream that uses it.  channels : 1 or 2.
+    """
+    with server() as pulse:
+        if len(_modules(pulse, virtual)) == (1 if virtual.playback else 2):
+            return False
+        _unload(pulse, virtual)
+        layout = f"channels={channels} channel_map={'mono' if channels == 1 else 'stereo'}"
+        title = virtual.title if virtual.playback else f"{virtual.title} (feed)"
+        pulse.module_load(
+            NULL_SINK,
+            f"sink_name={virtual.sink} rate=48000 format=float32le {layout} "
+            + _properties("sink", title, lasting),
+        )
+        if not virtual.playback:
+            pulse.module_load(
+                REMAPPED,
+                f"source_name={virtual.name} master={virtual.sink}.monitor {layout} "
+                + _properties("source", virtual.title, lasting),
+            )
+        return True
+
+
+def _unload(pulse: Any, virtual: Virtual) -> int:
+    modules = _modules(pulse, virtual)
+    for module in reversed(modules):
+        pulse.module_unload(module.index)
+    return len(modules)
+
+
+def down(virtual: Virtual) -> bool:
+    """Remove a virtual device; whether it was there.  No other device is touched."""
+    with server() as pulse:
+        return _unload(pulse, virtual) > 0
+
+
+def _is_lasting(pulse: Any, virtual: Virtual) -> bool:
+    sinks = [sink for sink in pulse.sink_list() if sink.name == virtual.sink]
+    return any(sink.proplist.get(LASTING) == "yes" for sink in sinks)
+
+
+def status() -> list[dict[str, Any]]:
+    """Every virtual device of rtsep on this server, with who listens or plays."""
+    with server() as pulse:
+        sources = {source.name: source for source in pulse.source_list()}
+        sinks = {sink.name: sink for sink in pulse.sink_list()}
+        listeners = [each.source for each in pulse.source_output_list()]
+        players = [each.sink for each in pulse.sink_input_list()]
+    told = []
+    for name in sorted(sinks):
+        if not name.startswith("rtsep_"):
+            continue
+        name = name.removesuffix("_feed")
+        playback = name.endswith("_speaker")
+        device = (sinks if playback else sources).get(name)
+        if device is None:
+            continue
+        users = (players if playback else listeners).count(device.index)
+        lasting = device.proplist.get(LASTING) == "yes"
+        told.append({"name": name, "title": device.description, "users": users, "lasting": lasting})
+    return told
+
+
+def _named(devices: Sequence[Any], wanted: str, what: str) -> str:
+    """The one device whose name or description holds what is wanted."""
+    exact = [each.name for each in devices if wanted in (each.name, each.description)]
+    found = exact or [
+        each.name
+        for each in devices
+        if wanted.lower() in each.name.lower() or wanted.lower() in each.description.lower()
+    ]
+    if len(found) == 1:
+        return str(found[0])
+    if found:
+        raise ValueError(f"{what} {wanted!r} could be {', '.join(found)}")
+    names = [each.name for each in devices]
+    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.3) or names[:3]
+    raise ValueError(f"no {what} {wanted!r} (nearest: {', '.join(map(repr, near))})")
+
+
+def _other(devices: Sequence[Any], default: str, wanted: str | None, what: str) -> str:
+    """The real device at the other end: the one wanted, or the default, never one of ours."""
+    real = [each for each in devices if not each.name.startswith("rtsep_")]
+    if wanted is not None:
+        return _named(real, wanted, what)
+    names = [each.name for each in real]
+    if default in names:
+        return default
+    hardware = [name for name in names if not name.endswith(".monitor")] or names
+    if not hardware:
+        raise OSError(f"the sound server has no {what} beside rtsep's own")
+    return str(hardware[0])
+
+
+def route(virtual: Virtual, wanted: str | None = None) -> Route:
+    """From the microphone into the virtual one, or from the virtual speaker to the real one.
+
+    wanted : the real device by part of its name or description; the default otherwise.
+    """
+    with server() as pulse:
+        info = pulse.server_info()
+        if virtual.playback:
+            sink = _other(pulse.sink_list(), info.default_sink_name, wanted, "output")
+            return Route(f"{virtual.sink}.monitor", sink, virtual)
+        source = _other(pulse.source_list(), info.default_source_name, wanted, "input")
+        return Route(source, virtual.sink, virtual)
+
+
+@contextmanager
+def default_device(virtual: Virtual) -> Iterator[None]:
+    """While it lasts, programs that ask for no device get this one."""
+    kind = "sink" if virtual.playback else "source"
+
+    def turn(name: str) -> str:
+        with server() as pulse:
+            before = str(getattr(pulse.server_info(), f"default_{kind}_name"))
+            for device in getattr(pulse, f"{kind}_list")():
+                if device.name == name:
+                    getattr(pulse, f"{kind}_default_set")(device)
+            return before
+
+    before = turn(virtual.name)
+    try:
+        yield
+    finally:
+        with server() as pulse:
+            ours = getattr(pulse.server_info(), f"default_{kind}_name") == virtual.name
+        if ours:
+            turn(before)
+
+
+@contextmanager
+def routed(virtual: Virtual, wanted: str | None = None, channels: int = 1) -> Iterator[Route]:
+    """A virtual device for as long as a stream uses it; a lasting one stays."""
+    chosen = route(virtual, wanted)
+    up(virtual, channels=channels)
+    try:
+        yield chosen
+    finally:
+        with server() as pulse:
+            if not _is_lasting(pulse, virtual):
+                _unload(pulse, virtual)

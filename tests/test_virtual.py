@@ -1,0 +1,177 @@
+"""The virtual microphone: programs find it, its sound is separated, nothing stays behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile as sf
+from test_soundcard_flow import LEAD, RATE, flows, heard_live
+
+import rtsep
+from rtsep.learn import learn_basis
+from rtsep.metrics.separation import si_sdr
+
+RTSEP = [sys.executable, "-m", "rtsep.cli"]
+MICROPHONE = "rtsep_main_microphone"
+pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("warm", "own_home")]
+
+
+@pytest.fixture
+def own_home(tmp_path, monkeypatch):
+    """Presets and models that are no user's; the runtime folder is the server's."""
+    for kind in ("DATA_HOME", "STATE_HOME", "CONFIG_HOME"):
+        monkeypatch.setenv(f"XDG_{kind}", str(tmp_path / kind))
+
+
+@pytest.fixture(params=["pulse_server", "pipewire_server"])
+def server(request):
+    return request.getfixturevalue(request.param)
+
+
+def run(server, *words):
+    done = subprocess.run(
+        [*RTSEP, *words], env=server.env, capture_output=True, text=True, timeout=60
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def listed(server, what="sources"):
+    done = subprocess.run(
+        ["pactl", "list", "short", what], env=server.env, capture_output=True, text=True, check=True
+    )
+    return {line.split("\t")[1] for line in done.stdout.splitlines()}
+
+
+def default_source(server):
+    env = {name: value for name, value in server.env.items() if name != "PULSE_SOURCE"}
+    return subprocess.check_output(["pactl", "get-default-source"], env=env, text=True).strip()
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    noise = 0.1 * np.random.default_rng(0).standard_normal(RATE * 6)
+    path = tmp_path_factory.mktemp("virtual") / "played.wav"
+    sf.write(path, np.concatenate([np.zeros(RATE * LEAD), noise]), RATE, subtype="FLOAT")
+    return path
+
+
+def test_route_makes_keeps_and_removes_its_own_devices_alone(server):
+    before = listed(server), listed(server, "sinks")
+    assert run(server, "route", "status")[1] == "no virtual device of rtsep here\n"
+    assert run(server, "route", "up")[1] == "rtsep microphone: made\n"
+    assert run(server, "route", "up")[1] == "rtsep microphone: is there already\n"
+    assert run(server, "route", "up", "--instance", "b", "--playback")[0] == 0
+    told = json.loads(run(server, "route", "status", "--json")[1])
+    assert [(each["name"], each["users"]) for each in told] == [
+        ("rtsep_b_speaker", 0), (MICROPHONE, 0),
+    ]  # fmt: skip
+    assert listed(server) - before[0] >= {MICROPHONE}
+    assert run(server, "route", "down")[1] == "rtsep microphone: removed\n"
+    assert run(server, "route", "down")[1] == "rtsep microphone: was not there\n"
+    assert "rtsep_b_speaker" in listed(server, "sinks")
+    assert run(server, "route", "down", "--instance", "b", "--playback")[0] == 0
+    assert (listed(server), listed(server, "sinks")) == before
+
+
+def live(server, *words):
+    process = subprocess.Popen(
+        [*RTSEP, "live", "--virtual", "--model", "bypass", *words],
+        env=server.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    for line in process.stderr:
+        if line.startswith("from "):
+            return process
+    pytest.fail(f"ended with {process.wait()}")
+
+
+def test_it_comes_with_the_stream_goes_with_it_and_gives_the_default_back(server):
+    before, default = listed(server), default_source(server)
+    process = live(server, "--default")
+    assert MICROPHONE in listed(server)
+    assert default_source(server) == MICROPHONE
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    assert listed(server) == before
+    assert default_source(server) == default
+
+
+def test_what_a_crashed_run_left_is_used_again_and_removed(server):
+    before = listed(server)
+    process = live(server)
+    process.kill()
+    process.wait()
+    assert MICROPHONE in listed(server)
+    process = live(server)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert listed(server) == before
+
+
+def test_two_instances_at_once(server):
+    first, second = live(server), live(server)
+    assert {MICROPHONE, "rtsep_main2_microphone"} <= listed(server)
+    for process in (second, first):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
+def test_what_is_played_into_the_microphone_comes_out_of_the_virtual_one(server, played, tmp_path):
+    words = ["--virtual", "--input", "mic_feed.monitor", "--device-latency", "0.04"]
+    assert flows(server, words, played, tmp_path, MICROPHONE) is not None
+
+
+def test_it_comes_out_separated(pulse_server, tmp_path):
+    """A noise that was learned, and a voice-like sound that was not."""
+    random, t = np.random.default_rng(0), np.arange(6 * RATE) / RATE
+    noise = 0.1 * random.standard_normal(8 * RATE)
+    pitch = 2 * np.pi * np.cumsum(150 + 40 * np.sin(2 * np.pi * t)) / RATE
+    voice = 0.05 * sum(np.sin(k * pitch) / k for k in range(1, 20)) * (np.sin(4 * t) > -0.3)
+    lead = np.zeros(LEAD * RATE)
+    sf.write(tmp_path / "mixture.wav", np.r_[lead, voice + noise[: len(voice)]], RATE, "FLOAT")
+    rtsep.save(tmp_path / "fan.npz", learn_basis([(noise[-2 * RATE :], RATE)], name="fan"))
+    words = ["--virtual", "--input", "mic_feed.monitor", "--device-latency", "0.04"]
+    words += ["--model", str(tmp_path / "fan.npz")]
+    before = si_sdr(voice, voice + noise[: len(voice)])
+    after = max(best_si_sdr(voice, heard(pulse_server, words, tmp_path)[0]) for _ in range(2))
+    assert after > before + 4
+
+
+def heard(server, words, folder):
+    return heard_live(server, words, folder / "mixture.wav", folder, MICROPHONE)
+
+
+def best_si_sdr(reference, recorded):
+    """SI-SDR in dB of the second of the reference's middle, where it lies in what was recorded."""
+    piece = reference[2 * RATE : 3 * RATE]
+    size = 1 << (len(piece) + len(recorded)).bit_length()
+    found = np.fft.irfft(np.conj(np.fft.rfft(piece, size)) * np.fft.rfft(recorded, size))
+    at = int(np.argmax(np.abs(found[: len(recorded) - len(piece)])))
+    return si_sdr(piece, recorded[at : at + len(piece)])
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--virtual", "--input", "nothing like it"], "no input 'nothing like it' (nearest:"),
+        (["--default"], "--default needs --virtual or --playback"),
+        (["--virtual", "--instance", "a/b"], "instance 'a/b' is no name"),
+    ],
+)
+def test_bad_words_are_one_line(pulse_server, words, line):
+    code, out, errors = run(pulse_server, "live", "--model", "bypass", *words)
+    assert (code, out) == (2, "")
+    assert errors.count("\n") == 1
+    assert line in errors
+    assert not any(name.startswith("rtsep_main") for name in listed(pulse_server))
+
+
+def test_without_a_server_one_line(tmp_path):
+    env = os.environ | {"PULSE_SERVER": f"unix:{tmp_path}/none", "XDG_RUNTIME_DIR": str(tmp_path)}
+    for words in (["route", "up"], ["route", "status"], ["live", "--virtual", "-m", "bypass"]):
+        done = subprocess.run([*RTSEP, *words], env=env, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("rtsep: no PulseAudio and no PipeWire")
