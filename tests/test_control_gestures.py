@@ -88,6 +88,11 @@ def test_nrpn_is_chosen_channel_by_channel():
     assert [(each.channel, each.value) for each in found] == [(1, 8)]
 
 
+def test_another_fine_number_chooses_another_parameter():
+    found = of("nrpn", read(*CHOSEN, 98, 4, 6, 1, 99, 5, 6, 1))
+    assert [each.number for each in found] == [2 * 128 + 4, 5 * 128 + 4]
+
+
 def test_data_entry_without_nrpn_is_a_controller():
     assert of("cc", read(0xB0, 6, 9)) == [Gesture("cc", 1, 6, 9)]
 

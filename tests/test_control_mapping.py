@@ -152,6 +152,14 @@ def test_pickup_takes_hold_where_the_fader_passes_the_value_and_keeps_it():
     assert [round(value * 127) for _, value in told] == [70, 90, 20]
 
 
+@pytest.mark.parametrize("curve", sorted(CURVES))
+def test_a_fader_that_holds_the_value_never_loses_it_to_rounding(curve):
+    fader = cc("output_gain", takeover="pickup", low=-41.3, high=11.7, curve=curve)
+    moves = [(7, v) for pair in zip(range(128), range(127, -1, -1), strict=True) for v in pair]
+    told = played(fader, (7, 0), (7, 127), *moves)
+    assert len(told) == 1 + len(moves)
+
+
 def test_pickup_lets_go_when_another_hand_moves_the_value():
     fader, hands, now = cc(takeover="pickup"), Hands(), {"strength": 1.0}
 

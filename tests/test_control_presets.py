@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 import rtsep
 from models import model
-from rtsep.control import presets
+from rtsep.control import presets, serve
 from rtsep.control.mapping import Mapping
 from rtsep.control.presets import Preset, PresetError, from_toml, migrated, path_of, to_toml
+from rtsep.control.surface import Surface
 from rtsep.control.wire import Refused
 
 FULL = Preset(
@@ -201,6 +202,21 @@ def test_presets_by_number_are_in_the_order_of_their_names():
         assert line.ask(do="get", id="strength")["value"] == 0.2
         with pytest.raises(Refused, match=r"no preset 2 \(there are 2\)"):
             line.ask(do="load", preset="#2")
+
+
+def test_a_bad_preset_by_a_pad_is_told_once_and_the_sound_goes_on(monkeypatch):
+    path_of("bad").parent.mkdir(parents=True)
+    path_of("bad").write_bytes(b"version = 1\n")
+    pad, said, surfaces = Mapping("preset", "note", 1, preset="bad"), [], []
+    made = Preset(("bypass",), mappings=(pad,))
+    monkeypatch.setattr(
+        serve, "Surface", lambda *how: surfaces.append(Surface(*how)) or surfaces[0]
+    )
+    with served_line(say=said.append, preset=made) as (desk, line):
+        for _ in range(3):
+            desk.ask(surfaces[0].hear, (0x90, 1, 9)).result(5)
+        assert line.ask(do="get", id="strength")["value"] == 1
+    assert said == [f"preset: {path_of('bad')}: it was cut short: [end] is missing"]
 
 
 def cli(*words_, code=0):

@@ -1,5 +1,6 @@
 """`rtsep get`, `set`, `watch`, `bypass`, `teach`: a running instance, from another terminal."""
 
+import contextlib
 import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -110,7 +111,7 @@ def watch(
     json_: Json = False,
 ) -> None:
     """Tell every change of a parameter as it happens, whoever makes it.  Ctrl-C ends it."""
-    with line_to(instance, None) as line:
+    with contextlib.suppress(KeyboardInterrupt), line_to(instance, None) as line:
         line.ask(do="watch", **given(meters=meters))
         for event in line.messages():
             print(json.dumps(event) if json_ else event_line(event), flush=True)

@@ -70,6 +70,18 @@ def mapping_lesson(surface: Surface) -> Callable[[Message], Message]:
     return learn
 
 
+def telling_once(say: Say) -> Say:
+    """Says nothing twice in a row, however often a pad is hit."""
+    said: list[str] = []
+
+    def tell(words: str) -> None:
+        if said != [words]:
+            said[:] = [words]
+            say(words)
+
+    return tell
+
+
 def _controller(surface: Surface, wanted: str, say: Say) -> Any:
     from rtsep.control.midi import Controller
 
@@ -117,7 +129,15 @@ def serve(
     if instance is not None:
         checked(instance, "instance")
     desk = Desk(engine, made.models)
-    surface = Surface(desk, made.mappings, lambda name: shelf.load(name), lambda: memory.note())
+    told = telling_once(say)
+
+    def load(name: str) -> None:
+        try:
+            shelf.load(name)
+        except (ValueError, TypeError, OSError) as error:
+            told(f"preset: {' '.join(str(error).split())}")
+
+    surface = Surface(desk, made.mappings, load, lambda: memory.note())
     with contextlib.ExitStack() as opened:
         desk.start()
         opened.callback(desk.close)
