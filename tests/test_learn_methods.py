@@ -232,7 +232,7 @@ def test_the_command_learns_by_every_method_and_appends(take):
     for method in factors.METHODS:
         rtsep("learn", take, "-o", f"{method}.npz", "--method", method)
     rtsep("learn", take, "-o", "nmf.npz", "--append", "nmf.npz", "--rank", 2, "--smoothness", 0.1)
-    assert load("nmf.npz").card.rank == 4
+    assert load("nmf.npz").card.rank == 6
     save("svd.npz", model(kind="asvd", rate=RATE))
     before = load("nmf.npz").W["high"]
     assert "kind asvd" in refused("learn", take, "-o", "nmf.npz", "--append", "svd.npz")

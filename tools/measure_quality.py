@@ -126,7 +126,7 @@ def ablation(latency: str) -> dict[str, Method]:
         name: partial(enrolled, latency=latency, method="nmf", options=options)
         for name, options in changes.items()
     }
-    for rank in (1, 3, 4, 8, 16, 32):
+    for rank in (1, 2, 3, 8, 16, 32):
         table[f"rank {rank}"] = partial(enrolled, latency=latency, method="nmf", rank=rank)
     return table
 

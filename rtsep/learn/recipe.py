@@ -17,7 +17,7 @@ AGAINST = {"asvd": 0.2, "mdnmf": 0.1}  # methods that learn against something, a
 # What separates best, by tools/measure_quality.py --ablation: a noise of few components cannot
 # explain the speech in it; a source to be kept needs more to be told from the rest.  A noise of
 # one place explains itself, the slow track adds less to it.
-RANKS = {("nmf", "remove"): 2, ("nmf", "keep"): 64, ("asvd", "remove"): 1, ("asvd", "keep"): 32}
+RANKS = {("nmf", "remove"): 4, ("nmf", "keep"): 64, ("asvd", "remove"): 1, ("asvd", "keep"): 32}
 OPTIONS = {("nmf", "remove"): {"slow_share": 0.25}}
 
 
