@@ -164,6 +164,11 @@ def pipewire(quantum: int = 128) -> Iterator[Server]:
         server.start("wireplumber")
         server.start("pipewire-pulse")
         server.wait_for("sh", "-c", "pactl list short sources | grep -q rtsep_mic")
+        for port in ("-o virt_out:monitor_MONO", "-i rtsep_mic:input_MONO"):
+            server.wait_for("sh", "-c", f"pw-link {port} | grep -q .")
+        # The session manager chooses the defaults last.
+        chosen = 'pactl list short sources | grep -q "$(pactl get-default-source)"'
+        server.wait_for("sh", "-c", chosen)
         yield server
 
 

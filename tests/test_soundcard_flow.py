@@ -97,8 +97,7 @@ def test_pipewire_as_jack(pipewire_server, warm, played, tmp_path):
 def test_pipewire_as_pulseaudio(pipewire_server, warm, played, tmp_path):
     env = {"PULSE_SOURCE": "mic_feed.monitor", "PULSE_SINK": "virt_out"}
     pipewire_server.env |= env
-    subprocess.run(
-        ["pw-link", "virt_out:monitor_MONO", "rtsep_mic:input_MONO"], env=pipewire_server.env
-    )
+    link = ["pw-link", "virt_out:monitor_MONO", "rtsep_mic:input_MONO"]
+    subprocess.run(link, env=pipewire_server.env, check=True)
     devices = ["--input", "pulse", "--output", "pulse"]
     assert flows(pipewire_server, devices, played, tmp_path) is not None

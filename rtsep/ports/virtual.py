@@ -7,7 +7,8 @@ Control thread only.  The only importer of pulsectl.
 """
 
 import difflib
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -200,17 +201,28 @@ def route(virtual: Virtual, wanted: str | None = None) -> Route:
         return Route(source, virtual.sink, virtual)
 
 
+def _wait(done: Callable[[], bool], seconds: float = 2.0) -> None:
+    """For what PipeWire's session manager does in its own time."""
+    end = time.monotonic() + seconds
+    while not done() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
 @contextmanager
 def default_device(virtual: Virtual) -> Iterator[None]:
     """While it lasts, programs that ask for no device get this one."""
     kind = "sink" if virtual.playback else "source"
 
+    def default(pulse: Any) -> str:
+        return str(getattr(pulse.server_info(), f"default_{kind}_name"))
+
     def turn(name: str) -> str:
         with server() as pulse:
-            before = str(getattr(pulse.server_info(), f"default_{kind}_name"))
+            before = default(pulse)
             for device in getattr(pulse, f"{kind}_list")():
                 if device.name == name:
                     getattr(pulse, f"{kind}_default_set")(device)
+                    _wait(lambda: default(pulse) == name)
             return before
 
     before = turn(virtual.name)
@@ -218,7 +230,7 @@ def default_device(virtual: Virtual) -> Iterator[None]:
         yield
     finally:
         with server() as pulse:
-            ours = getattr(pulse.server_info(), f"default_{kind}_name") == virtual.name
+            ours = default(pulse) == virtual.name
         if ours:
             turn(before)
 
