@@ -33,8 +33,10 @@ class Server:
     env: dict[str, str]
     folder: Path
     children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    commands: list[tuple[tuple[str, ...], dict[str, str] | None]] = field(default_factory=list)
 
     def start(self, *command: str, env: dict[str, str] | None = None) -> None:
+        self.commands.append((command, env))
         log = (self.folder / f"{command[0]}.log").open("ab")
         # The kernel ends the child with us, however we end.
         guarded = ["setpriv", "--pdeathsig", "KILL", *command]
@@ -74,6 +76,14 @@ class Server:
         for child in self.children:
             child.kill()
             child.wait()
+
+    def start_again(self, *question: str) -> None:
+        """The same after `kill`; it has come up when the question is answered."""
+        commands, self.commands = self.commands, []
+        self.children.clear()
+        for command, env in commands:
+            self.start(*command, env=env)
+            self.wait_for_last(*question)
 
     def stop(self) -> None:
         for child in reversed(self.children):

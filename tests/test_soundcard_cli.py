@@ -98,8 +98,8 @@ def test_ctrl_c_is_the_normal_end(jack_server):
     assert json.loads(told)["meters"]["blocks"] > 100
 
 
-def test_a_server_that_dies_ends_live_with_one_line(jack_server):
-    words = [*RTSEP, "live", "-m", "bypass", *JACK]
+def test_a_server_that_dies_ends_live_with_one_line_where_it_shall_not_wait(jack_server):
+    words = [*RTSEP, "live", "-m", "bypass", "--once", *JACK]
     process = subprocess.Popen(words, env=jack_server.env, stderr=subprocess.PIPE, text=True)
     while " s  input" not in process.stderr.readline():
         pass

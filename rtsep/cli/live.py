@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,11 +30,13 @@ from rtsep.cli.options import (
     parsed,
     say,
 )
+from rtsep.cli.returning import Return, again, patient, taken
 from rtsep.cli.route import PLUGIN, PLUGIN_MISSING, DefaultDevice, Playback, devices_for, named
-from rtsep.cli.serving import made_of, routed, starting
+from rtsep.cli.serving import free_instance, made_of, routed, starting
 
 if TYPE_CHECKING:
     from rtsep.engine.engine import Engine
+    from rtsep.ports.portaudio import Route
 
 GLANCE = 0.1  # seconds between two looks at the meters
 HINT = "without one, try: rtsep live --input-file NOISY.wav --output-file CLEAN.wav"
@@ -83,45 +85,69 @@ def through_soundcard(
     from rtsep.cli.panel import shown
     from rtsep.cli.serving import served
     from rtsep.ports.portaudio import find_route
-    from rtsep.ports.soundcard import SoundcardStream
+    from rtsep.ports.soundcard import SoundcardStream, SoundServerLost
 
-    route = find_route(**devices)
+    with patient(how["back"]):
+        route = find_route(**devices)
     engine = make_engine(
         rate=route.rate, channels=route.channels, max_block=how["block"] or None, **arguments
     )
-    stream = SoundcardStream(
-        engine, route, block=how["block"], latency=how["device_latency"], force=how["force"]
-    )
-    with (
-        ended_by_signals() as stop, engine.seal(), stream, served(engine, **how["control"]),
-        shown(engine) as tell,
-    ):  # fmt: skip
-        say(f"from {route}")
-        begin = time.monotonic()
-        end = begin + how["seconds"] if how["seconds"] is not None else float("inf")
-        while not stop.is_set() and (left := end - time.monotonic()) > 0:
-            stop.wait(min(GLANCE, left))
-            stream.check()
-            tell(time.monotonic() - begin, how["seconds"])
-        latency = stream.device_latency
+    with patient(how["back"]):
+        stream = SoundcardStream(
+            engine, route, block=how["block"], latency=how["device_latency"], force=how["force"]
+        )
+        stream.start()
+    begin = time.monotonic()
+    end = begin + how["seconds"] if how["seconds"] is not None else float("inf")
+    try:
+        with (
+            ended_by_signals() as stop, engine.seal(), closing(stream),
+            served(engine, **how["control"]), shown(engine) as tell,
+        ):  # fmt: skip
+            say(f"from {route}")
+            while not stop.is_set() and (left := end - time.monotonic()) > 0:
+                stop.wait(min(GLANCE, left))
+                stream.check()
+                tell(time.monotonic() - begin, how["seconds"])
+            latency = stream.device_latency
+    except SoundServerLost as lost:
+        if how["once"] or end <= time.monotonic():
+            raise
+        say(f"{lost}; waiting for it")
+        left_over = None if how["seconds"] is None else end - time.monotonic()
+        again(wanted_again(route, how, left_over))
     report = {"input": route.source.name, "output": route.sink.name, "device_latency": latency}
-    return engine, report | {"seconds": time.monotonic() - begin}
+    times = how["back"].times if how["back"] else 0
+    return engine, report | {"seconds": time.monotonic() - begin, "lost": times}
+
+
+def wanted_again(route: "Route", how: dict[str, Any], left: float | None) -> Return:
+    """The same devices, by name."""
+    names: dict[str, Any] = {"source": route.source.name, "sink": route.sink.name}
+    if route.source.host_api == route.sink.host_api:
+        names["host_api"] = route.source.host_api
+    names = how.get("names") or names
+    times = how["back"].times + 1 if how["back"] else 1
+    return Return(how["control"]["instance"], names, left, times)
 
 
 def through_virtual(
     devices: dict[str, Any], arguments: dict[str, Any], how: dict[str, Any]
 ) -> tuple["Engine", dict[str, Any]]:
     """From the microphone into a virtual one, or from a virtual speaker to the real one."""
-    from rtsep.control.places import free_name
+    from rtsep.ports.virtual import RATE
 
-    control = how["control"]
-    control["instance"] = control["instance"] or free_name()
-    device = named(control["instance"], how["playback"])
-    wanted = devices.pop("sink" if how["playback"] else "source", None)
+    device = named(how["control"]["instance"], how["playback"])
+    end = "sink" if how["playback"] else "source"
+    wanted = devices.pop(end, None)
     channels = devices.setdefault("channels", 1)
-    with devices_for(device, wanted, channels, how["default"]) as plugin:
+    devices.setdefault("rate", RATE)
+    with ExitStack() as stack:
+        with patient(how["back"]):
+            real = stack.enter_context(devices_for(device, wanted, channels, how["default"]))
+        how["names"] = {end: real}
         try:
-            engine, report = through_soundcard(devices | plugin, arguments, how)
+            engine, report = through_soundcard(devices | PLUGIN, arguments, how)
         except ValueError as error:
             if repr(PLUGIN["source"]) in str(error) or "host API" in str(error):
                 raise OSError(PLUGIN_MISSING) from error
@@ -178,6 +204,9 @@ def live(
     ] = False,
     playback: Playback = False,
     default: DefaultDevice = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="End where the sound goes away, do not wait for it.")
+    ] = False,
     preset: PresetName = None,
     midi: MidiPort = None,
     osc: OscPort = None,
@@ -194,20 +223,28 @@ def live(
         raise ValueError("--default needs --virtual or --playback")
     if virtual and input_file is not None:
         raise ValueError(f"--virtual takes no --input-file (given: {input_file})")
+    back = taken()
     values = given(strength=strength, max_attenuation=max_attenuation, noise_floor=noise_floor)
     start = starting(
         preset, instance, models=model, keep=keep, latency=latency and latency.value, midi=midi,
         input=input_, output=output, host_api=host_api,
     )  # fmt: skip
-    arguments = made_of(start) | values | parsed(setting)
-    control = {"preset": start, "instance": instance, "osc": osc}
+    values |= parsed(setting)
+    if back:
+        start, values, seconds = starting("last", back.instance), {}, back.left
+    elif input_file is None:
+        instance = instance or free_instance()
+    arguments = made_of(start) | values
+    control = {"preset": start, "instance": back.instance if back else instance, "osc": osc}
     how: dict[str, Any] = {"block": blocksize, "seconds": seconds, "control": control}
+    how |= {"back": back, "once": once}
     how |= {"device_latency": device_latency, "force": force}
     how |= {"playback": playback, "default": default}
     if input_file is not None:
         engine, report = through_files(input_file, output_file, arguments, how)
     else:
         devices = routed(start) | given(rate=rate, channels=channels)
+        devices |= back.devices if back else {}
         try:
             through = through_virtual if virtual else through_soundcard
             engine, report = through(devices, arguments, how)

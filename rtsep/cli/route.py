@@ -36,8 +36,8 @@ def named(instance: str | None, playback: bool) -> "Virtual":
 @contextmanager
 def devices_for(
     virtual: "Virtual", wanted: str | None, channels: int, default: bool
-) -> Iterator[dict[str, str]]:
-    """What to open so that a stream runs through a virtual device; before PortAudio starts."""
+) -> Iterator[str]:
+    """Lead PortAudio through a virtual device, before it starts; the real device's name."""
     from rtsep.ports import virtual as devices
 
     with ExitStack() as stack:
@@ -46,7 +46,7 @@ def devices_for(
             stack.enter_context(devices.default_device(virtual))
         os.environ |= {"PULSE_SOURCE": found.source, "PULSE_SINK": found.sink}
         say(f"programs find it as {virtual.title!r}; from {found.source} to {found.sink}")
-        yield PLUGIN
+        yield found.sink if virtual.playback else found.source
 
 
 @route.command()

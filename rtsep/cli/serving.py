@@ -83,6 +83,16 @@ def _as_mapped(instance: str | None) -> "Preset":
     return presets.Preset(mappings=last.mappings)
 
 
+def free_instance() -> str | None:
+    """A name that no running instance has; None where sockets have no folder."""
+    from rtsep.control.places import free_name
+
+    try:
+        return free_name()
+    except OSError:
+        return None
+
+
 def made_of(preset: "Preset") -> dict[str, Any]:
     """An engine's arguments."""
     return {

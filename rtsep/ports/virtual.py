@@ -9,12 +9,13 @@ Control thread only.  The only importer of pulsectl.
 import difflib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 NULL_SINK, REMAPPED = "module-null-sink", "module-remap-source"
 LASTING = "rtsep.lasting"
+RATE = 48000  # Hz
 NO_SERVER = "no PulseAudio and no PipeWire with pipewire-pulse answers"
 
 
@@ -104,7 +105,7 @@ def up(virtual: Virtual, *, lasting: bool = False, channels: int = 1) -> bool:
         title = virtual.title if virtual.playback else f"{virtual.title} (feed)"
         pulse.module_load(
             NULL_SINK,
-            f"sink_name={virtual.sink} rate=48000 format=float32le {layout} "
+            f"sink_name={virtual.sink} rate={RATE} format=float32le {layout} "
             + _properties("sink", title, lasting),
         )
         if not virtual.playback:
@@ -229,10 +230,11 @@ def default_device(virtual: Virtual) -> Iterator[None]:
     try:
         yield
     finally:
-        with server() as pulse:
-            ours = default(pulse) == virtual.name
-        if ours:
-            turn(before)
+        with suppress(OSError):  # a dead one has nothing to give back
+            with server() as pulse:
+                ours = default(pulse) == virtual.name
+            if ours:
+                turn(before)
 
 
 @contextmanager
@@ -243,6 +245,6 @@ def routed(virtual: Virtual, wanted: str | None = None, channels: int = 1) -> It
     try:
         yield chosen
     finally:
-        with server() as pulse:
+        with suppress(OSError), server() as pulse:
             if not _is_lasting(pulse, virtual):
                 _unload(pulse, virtual)

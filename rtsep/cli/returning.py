@@ -1,0 +1,63 @@
+"""When the sound goes away: the process starts itself anew and waits for the devices by name.
+
+PortAudio can be neither ended nor opened again in a process whose sound server has died.  So the
+process is replaced by another run of the same command, its number kept, which goes on from the
+last state that control wrote down.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any, NoReturn
+
+MARK = "RTSEP_RETURN"
+PAUSE = 0.5  # seconds between two tries
+
+
+@dataclass(frozen=True)
+class Return:
+    """What a run that lost its sound hands to the next one.
+
+    instance : its name.  devices : arguments of a route, by name.  left : seconds it has still to
+    run, None for ever.  times : how often the sound went away so far.
+    """
+
+    instance: str
+    devices: dict[str, Any] = field(default_factory=dict)
+    left: float | None = None
+    times: int = 1
+
+
+def taken() -> Return | None:
+    """What an earlier run has left for this one, taken out of the environment."""
+    mark = os.environ.pop(MARK, None)
+    return Return(**json.loads(mark)) if mark else None
+
+
+def again(back: Return) -> NoReturn:
+    """Replace the process by another run of its command.  Nothing after this happens."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    command = [sys.executable, "-m", "rtsep.cli", *sys.argv[1:]]
+    os.execve(sys.executable, command, os.environ | {MARK: json.dumps(asdict(back))})
+
+
+@contextmanager
+def patient(back: Return | None) -> Iterator[None]:
+    """What fails inside is tried again for as long as the sound is away; else it is an error."""
+    begin = time.monotonic()
+    try:
+        yield
+    except (OSError, ValueError):
+        if back is None:
+            raise
+        time.sleep(PAUSE)
+        spent = time.monotonic() - begin
+        left = None if back.left is None else back.left - spent
+        if left is not None and left <= 0:
+            raise
+        again(Return(back.instance, back.devices, left, back.times))

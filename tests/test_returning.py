@@ -1,0 +1,99 @@
+"""A sound server that dies and comes back: the sound returns by itself, as it was."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+RTSEP = [sys.executable, "-m", "rtsep.cli"]
+ANSWER = {"jack_server": ["jack_lsp"], "pulse_server": ["pactl", "info"]}
+DEVICES = {
+    "jack_server": ["--input", "system", "--output", "system", "--host-api", "jack"],
+    "pulse_server": ["--virtual", "--input", "mic_feed.monitor", "--device-latency", "0.04"],
+}
+PATIENCE = 60
+pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("warm")]
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    """Presets and models that are no user's, and sockets where the server has none."""
+    for kind in ("DATA_HOME", "STATE_HOME", "CONFIG_HOME"):
+        monkeypatch.setenv(f"XDG_{kind}", str(tmp_path / kind))
+    (tmp_path / "run").mkdir(mode=0o700)
+    if "XDG_RUNTIME_DIR" not in os.environ:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+
+
+@pytest.fixture(params=ANSWER)
+def lost(request, tmp_path):
+    server = request.getfixturevalue(request.param)
+    server.kind = request.param
+    return server
+
+
+class Live:
+    """A running `rtsep live`."""
+
+    def __init__(self, server, *words):
+        self.process = subprocess.Popen(
+            [*RTSEP, "live", *DEVICES[server.kind], *words], env=server.env,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.said = []
+
+    def wait_for(self, words):
+        """Until it has said so."""
+        alarm = threading.Timer(PATIENCE, self.process.kill)
+        alarm.start()
+        for line in self.process.stderr:
+            self.said.append(line)
+            if words in line:
+                alarm.cancel()
+                return
+        pytest.fail("".join(self.said))
+
+    def end(self):
+        self.process.send_signal(signal.SIGINT)
+        told, errors = self.process.communicate(timeout=PATIENCE)
+        assert self.process.returncode == 0, errors
+        return json.loads(told)
+
+
+def rtsep(server, *words):
+    return subprocess.check_output([*RTSEP, *words], env=server.env, text=True, timeout=PATIENCE)
+
+
+@pytest.mark.timeout(600)
+def test_a_server_killed_and_started_five_times(lost):
+    live = Live(lost, "--model", "rain", "--strength", "0.3", "--json")
+    live.wait_for(" s  input")
+    number = live.process.pid
+    rtsep(lost, "set", "strength", "0.6")
+    times = 5 if lost.kind == "jack_server" else 2
+    for _ in range(times):
+        lost.kill()
+        live.wait_for("waiting for it")
+        lost.start_again(*ANSWER[lost.kind])
+        live.wait_for(" s  input")
+    assert live.process.pid == number
+    assert float(rtsep(lost, "get", "strength", "--json")) == pytest.approx(0.6)
+    told = live.end()
+    assert told["lost"] == times
+    assert told["sources"][0] == "rain"
+    assert told["meters"]["blocks"] > 0
+
+
+def test_ctrl_c_ends_the_wait(jack_server):
+    jack_server.kind = "jack_server"
+    live = Live(jack_server, "--model", "bypass")
+    live.wait_for(" s  input")
+    jack_server.kill()
+    live.wait_for("waiting for it")
+    live.process.send_signal(signal.SIGINT)
+    live.process.communicate(timeout=PATIENCE)
+    assert live.process.returncode in (0, 130, -signal.SIGINT)
