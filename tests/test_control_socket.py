@@ -330,6 +330,7 @@ def test_the_commands_turn_a_running_live(tmp_path, warm):
         assert rtsep_cli("set", "strength", "0.6").strip() == "0.6"
         assert rtsep_cli("get", "strength").strip() == "0.6"
         assert "rain.gain" in rtsep_cli("get")
+        assert rtsep_cli("set", "rain.gain", "-12").strip() == "-12"
         assert rtsep_cli("bypass").strip() == "on"
         assert rtsep_cli("bypass", "off").strip() == "off"
         assert "strength=3.0 is outside 0..1" in rtsep_cli("set", "strength", "3", code=2)

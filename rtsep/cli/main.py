@@ -28,7 +28,7 @@ app = typer.Typer(
 )
 for command in (denoise, live, learn, tune, train, devices, get, watch, bypass, teach):
     app.command()(command)
-app.command("set")(set_)
+app.command("set", context_settings={"ignore_unknown_options": True})(set_)
 app.command(cls=Greedy)(evaluate)
 for group in (models, midi, preset, route):
     app.add_typer(group)
