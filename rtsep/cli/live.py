@@ -70,7 +70,11 @@ def through_files(
         rate=recording.rate, channels=recording.channels, max_block=block, **arguments
     )
     say(f"no sound card in use: {source} is the microphone, {target or 'nothing'} the speaker")
-    with ended_by_signals() as stop, served(engine, **how["control"]), shown(engine) as tell:
+    way = f"{source.name} to {target.name if target else 'nothing'}"
+    with (
+        ended_by_signals() as stop, served(engine, **how["control"]) as desk,
+        shown(engine, desk, way) as tell,
+    ):  # fmt: skip
         played = embedded.play(
             recording, target, engine, block=block, seconds=how["seconds"],
             tell=tell, stop=stop,
@@ -97,12 +101,14 @@ def through_soundcard(
             engine, route, block=how["block"], latency=how["device_latency"], force=how["force"]
         )
         stream.start()
+    times = how["back"].times if how["back"] else 0
     begin = time.monotonic()
     end = begin + how["seconds"] if how["seconds"] is not None else float("inf")
     try:
         with (
             ended_by_signals() as stop, engine.seal(), closing(stream),
-            served(engine, **how["control"]), shown(engine) as tell,
+            served(engine, **how["control"]) as desk,
+            shown(engine, desk, how.get("way") or str(route), times) as tell,
         ):  # fmt: skip
             say(f"from {route}")
             while not stop.is_set() and (left := end - time.monotonic()) > 0:
@@ -117,7 +123,6 @@ def through_soundcard(
         left_over = None if how["seconds"] is None else end - time.monotonic()
         again(wanted_again(route, how, left_over))
     report = {"input": route.source.name, "output": route.sink.name, "device_latency": latency}
-    times = how["back"].times if how["back"] else 0
     return engine, report | {"seconds": time.monotonic() - begin, "lost": times}
 
 
@@ -146,6 +151,8 @@ def through_virtual(
         with patient(how["back"]):
             real = stack.enter_context(devices_for(device, wanted, channels, how["default"]))
         how["names"] = {end: real}
+        ends = (device.title, real) if how["playback"] else (real, device.title)
+        how["way"] = " to ".join(ends)
         try:
             engine, report = through_soundcard(devices | PLUGIN, arguments, how)
         except ValueError as error:

@@ -1,16 +1,19 @@
 """Meters on the terminal: a quiet panel where there is one, a line a second elsewhere."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rtsep.cli.drawing import View
+    from rtsep.control.desk import Change, Desk
     from rtsep.engine.engine import Engine
     from rtsep.engine.meters import Meters
 
-LOWEST_DB, WIDTH = -60.0, 40
+GLOW = 2.0  # seconds for which a turned parameter is told
 Tell = Callable[[float, float | None], None]  # seconds run, seconds in all if known
 
 
@@ -44,48 +47,98 @@ def plain(meters: "Meters") -> str:
     return "  ".join(f"{name} {db:.1f} dB" for name, db in levels(meters))
 
 
-def bar(db: float) -> str:
-    filled = round(WIDTH * (1 - max(db, LOWEST_DB) / LOWEST_DB))
-    return "━" * min(max(filled, 0), WIDTH)
-
-
-def drawn(meters: "Meters", seconds: float, total: float | None) -> Any:
-    """The panel at one moment."""
-    from rich.panel import Panel
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table.grid(padding=(0, 1))
-    table.add_column(min_width=8)
-    table.add_column(min_width=WIDTH)
-    table.add_column(justify="right", min_width=9)
-    for name, db in levels(meters):
-        table.add_row(name, Text(bar(db), style="green"), f"{db:.1f} dB")
-    table.add_row("", Text(timing(meters), style="dim", overflow="fold"))
-    end = f" of {total:.1f}" if total else ""
-    return Panel(table, title=f"{seconds:.1f}{end} s", subtitle="Ctrl-C ends", expand=False)
-
-
 @contextmanager
-def shown(engine: "Engine") -> Iterator[Tell]:
-    """What to call ten times a second to show an engine's meters on standard error."""
-    if sys.stderr.isatty():
-        with _panel(engine) as tell:
+def shown(engine: "Engine", desk: "Desk | None" = None, way: str = "") -> Iterator[Tell]:
+    """What to call ten times a second to show an engine's meters on standard error.
+
+    desk : who turns it and with which models, in the panel.  way : from where to where.
+    """
+    from rtsep.cli.screen import in_foreground
+
+    if in_foreground(sys.stderr):
+        with _panel(engine, desk, way) as tell:
             yield tell
     else:
         yield _lines(engine)
 
 
-@contextmanager
-def _panel(engine: "Engine") -> Iterator[Tell]:
-    from rich.console import Console
-    from rich.live import Live
+def figure(engine: "Engine", name: str) -> str:
+    """A parameter as people read it."""
+    value, parameter = engine.get(name), engine.parameters[name]
+    if parameter.switch:
+        return name
+    unit = f" {parameter.unit}" if parameter.unit else ""
+    return f"{name} {value}" if isinstance(value, str) else f"{name} {value:.4g}{unit}"
 
-    console = Console(stderr=True)
-    with Live(console=console, transient=True, auto_refresh=False) as screen:
-        yield lambda seconds, total: screen.update(
-            drawn(engine.meters(), seconds, total), refresh=True
-        )
+
+def turned(engine: "Engine") -> str:
+    """Strength, and whatever else is not as it is by default."""
+    away = [name for name, each in engine.parameters.items() if engine.get(name) != each.default]
+    return "  ".join(figure(engine, name) for name in dict.fromkeys(["strength", *away]))
+
+
+class Hands:
+    """Who turns what at the moment: MIDI's activity, and the latest change."""
+
+    def __init__(self, engine: "Engine", desk: "Desk | None") -> None:
+        self._engine, self._desk = engine, desk
+        self._change: tuple[float, Change] | None = None
+        self._heard, self._blink = 0, 0.0
+        if desk is not None:
+            desk.listen(self._note)
+
+    def _note(self, change: "Change") -> None:
+        self._change = (time.monotonic(), change)
+
+    def _midi(self, now: float) -> str:
+        surface = self._desk and self._desk.surface
+        if not surface or not surface.port:
+            return ""
+        if surface.heard != self._heard:
+            self._heard, self._blink = surface.heard, now
+        lit = "*" if now - self._blink < GLOW / 4 else " "
+        return f"midi {lit} {surface.port}  {surface.heard} messages"
+
+    def words(self) -> str:
+        now = time.monotonic()
+        told = [self._midi(now)]
+        if self._change and now - self._change[0] < GLOW:
+            change = self._change[1]
+            if change.id in self._engine.parameters:
+                told.append(f"{figure(self._engine, change.id)} by {change.origin}")
+        return "  ".join(filter(None, told))
+
+
+def models_of(engine: "Engine", desk: "Desk | None") -> str:
+    """Names of the models, and which of their sources stay."""
+    names = [os.path.basename(name) for name in desk.models] if desk else []
+    return f"rtsep  {', '.join(names or engine.sources)}  keeps {', '.join(engine.keep) or 'all'}"
+
+
+@contextmanager
+def _panel(engine: "Engine", desk: "Desk | None", way: str) -> Iterator[Tell]:
+    from rtsep.cli import notes
+    from rtsep.cli.drawing import View, drawn
+    from rtsep.cli.screen import Screen, draws_blocks
+    from rtsep.engine.bands import edges
+
+    hands = Hands(engine, desk)
+    with notes.taken() as (said, terminal):
+        screen = Screen(terminal, draws_blocks(terminal.encoding, os.environ))
+
+        def view(seconds: float, total: float | None) -> "View":
+            return View(
+                seconds, total, models_of(engine, desk), way or f"{engine.rate} Hz",
+                engine.meters(), engine.spectra, lambda bands: list(edges(bands, engine.rate)),
+                turned(engine), hands.words(), said.latest,
+            )  # fmt: skip
+
+        def tell(seconds: float, total: float | None) -> None:
+            columns, rows = screen.size
+            screen.show(drawn(view(seconds, total), columns, rows, screen.blocks))
+
+        with screen.taken():
+            yield tell
 
 
 def _lines(engine: "Engine") -> Tell:

@@ -16,6 +16,7 @@ from rtsep.control.tree import parameter_values, toggled, turn
 from rtsep.engine.parameters import Value, find_parameter
 
 if TYPE_CHECKING:
+    from rtsep.control.surface import Surface
     from rtsep.engine.engine import Engine
 
 LONGEST = 1024  # jobs waiting at most
@@ -43,11 +44,13 @@ class Desk:
     """Owns the targets of an engine from `start` to `close`.
 
     models : names or paths of the models that the engine runs, as a preset keeps them.
+    surface : the MIDI controller's side, once there is one.
     """
 
     def __init__(self, engine: "Engine", models: Sequence[str] = ()) -> None:
         self.engine, self.models = engine, list(models)
         self.dropped = 0
+        self.surface: Surface | None = None
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(LONGEST)
         self._listeners: list[Listener] = []
         self._thread = threading.Thread(target=self._run, name="rtsep-control", daemon=True)

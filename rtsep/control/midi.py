@@ -189,7 +189,7 @@ class Controller:
             source.open_virtual_port(self._label)
 
     def _connected(self, port: str) -> None:
-        self._port = port
+        self._port, self._surface.port = port, plain(port)
         self._tell(f"MIDI from {plain(port)}")
         self._surface.desk.post(self._surface.show_all)
 
@@ -221,14 +221,14 @@ class Controller:
 
     def _disconnect(self, source: Any, sink: Any) -> None:
         self._surface.send = lambda message: None
-        self._port = None
+        self._port, self._surface.port = None, ""
         source.close_port()
         sink.close_port()
 
     def _abandon(self, ends: tuple[Any, Any]) -> None:
         """Leave a dead server's clients to themselves for good: closing them crashes in libjack."""
         self._surface.send = lambda message: None
-        self._port = self._ends = None
+        self._port, self._ends, self._surface.port = None, None, ""
         for end in ends:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(end))
 

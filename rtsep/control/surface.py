@@ -58,6 +58,7 @@ class Pupil:
 class Surface:
     """The mappings of one desk.
 
+    heard : messages so far.  port : where they come from, empty while nothing is connected.
     load : what a program change calls with a preset's name or "#3".  changed : called when a
     mapping was learned or forgotten.
     """
@@ -72,10 +73,11 @@ class Surface:
         self.desk, self._load, self._changed = desk, load, changed
         self.table: list[Mapping] = []
         self.send: Callable[[bytes], None] = lambda message: None
-        self.heard = 0
+        self.heard, self.port = 0, ""
         self._pupil: Pupil | None = None
         self._learning = Reading()
         self.use(table)
+        desk.surface = self
         desk.listen(self._reflect)
 
     def use(self, table: Sequence[Mapping]) -> None:

@@ -22,6 +22,7 @@ from rtsep.dsp.stream import StreamSpec, stream_spec
 from rtsep.dsp.windows import window_pair
 from rtsep.engine import snapshots
 from rtsep.engine import state as layout
+from rtsep.engine.bands import read_spectra
 from rtsep.engine.blocks import Samples, planes, room_for
 from rtsep.engine.meters import Meters, read_meters
 from rtsep.engine.models import Model, load_models, note_of
@@ -312,6 +313,13 @@ class Engine:
         """One reading of all meters."""
         evaluation = self._evaluations[self._slot]
         return read_meters(self._state, self.sources, evaluation and evaluation.record[0])
+
+    def spectra(self, bands: int) -> tuple[list[float], list[float]]:
+        """What came in and what goes out, by bands of equal width to the ear, in dBFS.  Any thread.
+
+        Both follow within 100 ms; see `rtsep.engine.bands.edges` for where the bands lie.
+        """
+        return read_spectra(self._state, bands)
 
     def swap(
         self, model: Model | Sequence[Model], *, keep: str | Sequence[str] | None = None

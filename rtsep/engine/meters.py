@@ -12,6 +12,7 @@ import numpy as np
 
 from rtsep.dsp.kernel import kernel
 from rtsep.dsp.times import enter, quantile_us
+from rtsep.engine.state import BYPASS, LISTEN_DRY, LISTEN_WET, OUTPUT_GAIN, VALUE
 
 SILENT_DB = -120.0
 
@@ -50,6 +51,26 @@ def measure_sources(state, slot, follow):
 
 
 @kernel
+def measure_spectra(state, follow):
+    """Let two power spectra follow what was analysed and what is given out.  Audio thread."""
+    past, share = np.float32(1 - follow), np.float32(follow / state.lanes)
+    through = np.float32(state.glides[VALUE, BYPASS])
+    dry = np.float32(state.glides[VALUE, LISTEN_DRY])
+    wet = np.float32(state.glides[VALUE, LISTEN_WET])
+    loud = np.float32(state.glides[VALUE, OUTPUT_GAIN])
+    for f in range(state.bins):
+        state.taken_power[f] *= past
+        state.given_power[f] *= past
+    for i in range(state.lanes):
+        v, g = state.magnitude[i], state.gain[i]
+        for f in range(state.bins):
+            a = v[f]
+            b = a * (through + (1 - through) * loud * (dry + wet * g[f]))
+            state.taken_power[f] += share * a * a
+            state.given_power[f] += share * b * b
+
+
+@kernel
 def measure(state):
     """Levels after a hop: about 100 ms to follow, peaks that fall 20 dB in a second."""
     seconds = np.float64(state.hop) / np.float64(state.rate)
@@ -59,6 +80,7 @@ def measure(state):
         measure_input(state, c, follow, decay)
         measure_output(state, c, follow, decay)
     measure_sources(state, state.slot[state.active], follow)
+    measure_spectra(state, follow)
 
 
 @kernel
@@ -73,6 +95,7 @@ def count_time(state, duration):
 class Meters:
     """One reading.  Levels in dBFS of the mean square (peaks: of the sample), times in us.
 
+    reduction_db : how much quieter than the input what is given out is, hop by hop.
     network_late : hops whose mask was not there in time and was held over.  network_failed : runs
     that gave no mask.
     """
@@ -100,6 +123,7 @@ class Meters:
     network_p50_us: float = 0.0
     network_p999_us: float = 0.0
     network_max_us: float = 0.0
+    reduction_db: float = 0.0
 
 
 def decibels(power: float) -> float:
@@ -120,11 +144,22 @@ def read_network(worker: Any) -> dict[str, Any]:
     }
 
 
+def read_reduction(record: Any) -> float:
+    """Power taken away between analysis and synthesis, in dB; 0 in silence.  Any thread."""
+    taken, given = (float(record[name].sum()) for name in ("taken_power", "given_power"))
+    return decibels(taken) - decibels(given)
+
+
+def parseval(record: Any) -> float:
+    """What turns a sum of |X|^2 over the bins into a mean square."""
+    window = record["analysis_window"][: record["window"]]
+    return 2 / (float(record["window"]) * float(np.mean(window**2)) * float(record["window"]))
+
+
 def read_meters(record: Any, sources: tuple[str, ...], worker: Any = None) -> Meters:
     """Read the meters of a record, and of a network's if there is one.  Any thread."""
     channels = int(record["channels"])
-    window = record["analysis_window"][: record["window"]]
-    parseval = 2 / (float(record["window"]) * float(np.mean(window**2)) * float(record["window"]))
+    scale = parseval(record)
     histogram = record["histogram"].copy()
     median, hop_us = quantile_us(histogram, 0.5), 1e6 * record["hop"] / record["rate"]
 
@@ -137,7 +172,7 @@ def read_meters(record: Any, sources: tuple[str, ...], worker: Any = None) -> Me
         input_peak_db=levels("input_peak", True),
         output_peak_db=levels("output_peak", True),
         source_db={
-            name: decibels(parseval * float(power))
+            name: decibels(scale * float(power))
             for name, power in zip(sources, record["source_power"], strict=False)
         },
         samples=int(record["samples"]),
@@ -152,5 +187,6 @@ def read_meters(record: Any, sources: tuple[str, ...], worker: Any = None) -> Me
         clipped=int(record["clipped"]),
         nonfinite=int(record["nonfinite"]),
         latency_ms=1000 * float(record["latency"]) / float(record["rate"]),
+        reduction_db=read_reduction(record),
         **(read_network(worker) if worker is not None else {}),
     )

@@ -100,6 +100,8 @@ STATE = record_type(
     ("given_energy", np.float64, (CHANNELS,)),
     ("given_peak", np.float64, (CHANNELS,)),
     ("source_power", np.float64, (SOURCES,)),
+    ("taken_power", np.float32, (BINS,)),
+    ("given_power", np.float32, (BINS,)),
     ("histogram", np.int64, (HISTOGRAM,)),
     ("slot", SLOT, (2,)),
 )
