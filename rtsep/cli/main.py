@@ -16,6 +16,7 @@ from rtsep.cli.models import models
 from rtsep.cli.preset import preset
 from rtsep.cli.remote import bypass, get, set_, teach, watch
 from rtsep.cli.route import route
+from rtsep.cli.service import service
 from rtsep.cli.train import train
 from rtsep.cli.tune import tune
 
@@ -30,7 +31,7 @@ for command in (denoise, live, learn, tune, train, devices, get, watch, bypass, 
     app.command()(command)
 app.command("set", context_settings={"ignore_unknown_options": True})(set_)
 app.command(cls=Greedy)(evaluate)
-for group in (models, midi, preset, route):
+for group in (models, midi, preset, route, service):
     app.add_typer(group)
 
 BAD_INPUT, STOPPED = 2, 130
