@@ -79,8 +79,10 @@ def test_what_goes_wrong_stands_out(engine):
     from dataclasses import replace
 
     meters = replace(engine.meters(), late_blocks=3)
-    rows = drawn(view(engine, meters=meters), 80, 24, True)
-    assert ("late 3", "bold yellow") in [piece for row in rows for piece in row]
+    rows = drawn(view(engine, meters=meters, lost=2), 80, 24, True)
+    pieces = [piece for row in rows for piece in row]
+    assert ("late 3", "bold yellow") in pieces
+    assert ("lost 2", "bold yellow") in pieces
 
 
 def test_a_sine_stands_in_its_band_and_bands_share_all_power():

@@ -31,6 +31,7 @@ class View:
     title : the models.  way : from which device to which.  spectra : called with a number of
     bands, levels in dBFS before and after.  edges : Hz, where the bands begin and end.  turned :
     parameters that are not at their default.  control : who turns them.  remarks : when, what.
+    lost : how often the sound went away.
     """
 
     seconds: float
@@ -43,6 +44,7 @@ class View:
     turned: str
     control: str
     remarks: Callable[[int], list[tuple[str, str]]]
+    lost: int = 0
 
 
 def clock(seconds: float) -> str:
@@ -138,11 +140,13 @@ def load(meters: "Meters") -> Row:
     return ((words, QUIET),)
 
 
-def mishaps(meters: "Meters") -> Row:
+def mishaps(meters: "Meters", lost: int) -> Row:
     """What went wrong, counted; it stands out once it is not nothing."""
-    counts = {"late": meters.late_blocks, "device": meters.device_flags, "clipped": meters.clipped}
+    counts = {"late": meters.late_blocks, "xruns": meters.device_flags, "clipped": meters.clipped}
     if meters.network_runs:
         counts |= {"masks late": meters.network_late, "masks failed": meters.network_failed}
+    if lost:
+        counts["lost"] = lost
     row: list[tuple[str, str]] = []
     for name, count in counts.items():
         row.append((f"{name} {count}", ALARM if count else QUIET))
@@ -202,7 +206,8 @@ def head(view: View, columns: int, blocks: bool) -> list[Row]:
 
 def status(view: View, columns: int, blocks: bool) -> list[Row]:
     """How it fares, and who turns what."""
-    rows = [load(view.meters), mishaps(view.meters), ((view.turned, ""),), ((view.control, ""),)]
+    counts = mishaps(view.meters, view.lost)
+    rows = [load(view.meters), counts, ((view.turned, ""),), ((view.control, ""),)]
     return [clipped_row(row, columns, blocks) for row in rows]
 
 

@@ -48,15 +48,18 @@ def plain(meters: "Meters") -> str:
 
 
 @contextmanager
-def shown(engine: "Engine", desk: "Desk | None" = None, way: str = "") -> Iterator[Tell]:
+def shown(
+    engine: "Engine", desk: "Desk | None" = None, way: str = "", lost: int = 0
+) -> Iterator[Tell]:
     """What to call ten times a second to show an engine's meters on standard error.
 
     desk : who turns it and with which models, in the panel.  way : from where to where.
+    lost : how often the sound went away and came back.
     """
     from rtsep.cli.screen import in_foreground
 
     if in_foreground(sys.stderr):
-        with _panel(engine, desk, way) as tell:
+        with _panel(engine, desk, way, lost) as tell:
             yield tell
     else:
         yield _lines(engine)
@@ -116,7 +119,7 @@ def models_of(engine: "Engine", desk: "Desk | None") -> str:
 
 
 @contextmanager
-def _panel(engine: "Engine", desk: "Desk | None", way: str) -> Iterator[Tell]:
+def _panel(engine: "Engine", desk: "Desk | None", way: str, lost: int) -> Iterator[Tell]:
     from rtsep.cli import notes
     from rtsep.cli.drawing import View, drawn
     from rtsep.cli.screen import Screen, draws_blocks
@@ -124,13 +127,15 @@ def _panel(engine: "Engine", desk: "Desk | None", way: str) -> Iterator[Tell]:
 
     hands = Hands(engine, desk)
     with notes.taken() as (said, terminal):
+        if lost:
+            said.add(f"the sound is back, {lost} times by now" if lost > 1 else "the sound is back")
         screen = Screen(terminal, draws_blocks(terminal.encoding, os.environ))
 
         def view(seconds: float, total: float | None) -> "View":
             return View(
                 seconds, total, models_of(engine, desk), way or f"{engine.rate} Hz",
                 engine.meters(), engine.spectra, lambda bands: list(edges(bands, engine.rate)),
-                turned(engine), hands.words(), said.latest,
+                turned(engine), hands.words(), said.latest, lost,
             )  # fmt: skip
 
         def tell(seconds: float, total: float | None) -> None:

@@ -42,7 +42,8 @@ def again(back: Return) -> NoReturn:
     """Replace the process by another run of its command.  Nothing after this happens."""
     sys.stdout.flush()
     sys.stderr.flush()
-    command = [sys.executable, "-m", "rtsep.cli", *sys.argv[1:]]
+    safely = ["-P"] if sys.flags.safe_path else []
+    command = [sys.executable, *safely, "-m", "rtsep.cli", *sys.argv[1:]]
     os.execve(sys.executable, command, os.environ | {MARK: json.dumps(asdict(back))})
 
 
