@@ -69,8 +69,9 @@ def rtsep(server, *words):
 
 
 @pytest.mark.timeout(600)
-def test_a_server_killed_and_started_five_times(lost):
-    live = Live(lost, "--model", "rain", "--strength", "0.3", "--json")
+def test_a_server_killed_and_started_five_times(lost, tmp_path):
+    log = tmp_path / "log.jsonl"
+    live = Live(lost, "--model", "rain", "--strength", "0.3", "--json", "--log", str(log))
     live.wait_for(" s  input")
     number = live.process.pid
     rtsep(lost, "set", "strength", "0.6")
@@ -83,6 +84,10 @@ def test_a_server_killed_and_started_five_times(lost):
     assert live.process.pid == number
     assert float(rtsep(lost, "get", "strength", "--json")) == pytest.approx(0.6)
     told = live.end()
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [e["lost"] for e in events if e["event"] == "start"] == list(range(times + 1))
+    assert len([e for e in events if e["event"] == "lost"]) == times
+    assert events[-1]["event"] == "end"
     assert told["lost"] == times
     assert told["sources"][0] == "rain"
     assert told["meters"]["blocks"] > 0

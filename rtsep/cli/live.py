@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rtsep.cli.journal import STANDARD_OUTPUT, journal, written
 from rtsep.cli.options import (
     Instance,
     Json,
@@ -35,6 +36,8 @@ from rtsep.cli.route import PLUGIN, PLUGIN_MISSING, DefaultDevice, Playback, dev
 from rtsep.cli.serving import free_instance, made_of, routed, starting
 
 if TYPE_CHECKING:
+    from rtsep.cli.panel import Tell
+    from rtsep.control.desk import Desk
     from rtsep.engine.engine import Engine
     from rtsep.ports.portaudio import Route
 
@@ -55,11 +58,29 @@ def ended_by_signals() -> Iterator[threading.Event]:
             signal.signal(name, handler)
 
 
+@contextmanager
+def watched(
+    engine: "Engine", desk: "Desk", way: str, how: dict[str, Any], lost: int = 0
+) -> Iterator["Tell"]:
+    """The panel and the log, told together."""
+    from rtsep.cli.panel import shown
+
+    with (
+        written(how["log"], engine, desk, way, lost) as note,
+        shown(engine, desk, way, lost) as tell,
+    ):  # fmt: skip
+
+        def both(seconds: float, total: float | None) -> None:
+            tell(seconds, total)
+            note()
+
+        yield both
+
+
 def through_files(
     source: Path, target: Path | None, arguments: dict[str, Any], how: dict[str, Any]
 ) -> tuple["Engine", dict[str, Any]]:
     """A recording as the microphone, a file as the speaker, in real time."""
-    from rtsep.cli.panel import shown
     from rtsep.cli.serving import served
     from rtsep.ports import live as embedded
     from rtsep.ports import recordings
@@ -73,7 +94,7 @@ def through_files(
     way = f"{source.name} to {target.name if target else 'nothing'}"
     with (
         ended_by_signals() as stop, served(engine, **how["control"]) as desk,
-        shown(engine, desk, way) as tell,
+        watched(engine, desk, way, how) as tell,
     ):  # fmt: skip
         played = embedded.play(
             recording, target, engine, block=block, seconds=how["seconds"],
@@ -86,7 +107,6 @@ def through_soundcard(
     devices: dict[str, Any], arguments: dict[str, Any], how: dict[str, Any]
 ) -> tuple["Engine", dict[str, Any]]:
     """From the input device to the output device until it is ended."""
-    from rtsep.cli.panel import shown
     from rtsep.cli.serving import served
     from rtsep.ports.portaudio import find_route
     from rtsep.ports.soundcard import SoundcardStream, SoundServerLost
@@ -108,7 +128,7 @@ def through_soundcard(
         with (
             ended_by_signals() as stop, engine.seal(), closing(stream),
             served(engine, **how["control"]) as desk,
-            shown(engine, desk, how.get("way") or str(route), times) as tell,
+            watched(engine, desk, how.get("way") or str(route), how, times) as tell,
         ):  # fmt: skip
             say(f"from {route}")
             while not stop.is_set() and (left := end - time.monotonic()) > 0:
@@ -119,6 +139,7 @@ def through_soundcard(
     except SoundServerLost as lost:
         if how["once"] or end <= time.monotonic():
             raise
+        how["log"].write("lost", error=str(lost))
         say(f"{lost}; waiting for it")
         left_over = None if how["seconds"] is None else end - time.monotonic()
         again(wanted_again(route, how, left_over))
@@ -218,6 +239,9 @@ def live(
     midi: MidiPort = None,
     osc: OscPort = None,
     instance: Instance = None,
+    log: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Append what happens as JSON lines; -: here.")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Keep what is wanted of the sound from the microphone, as it comes in.  Ctrl-C ends it."""
@@ -247,16 +271,18 @@ def live(
     how |= {"back": back, "once": once}
     how |= {"device_latency": device_latency, "force": force}
     how |= {"playback": playback, "default": default}
-    if input_file is not None:
-        engine, report = through_files(input_file, output_file, arguments, how)
-    else:
-        devices = routed(start) | given(rate=rate, channels=channels)
-        devices |= back.devices if back else {}
-        try:
-            through = through_virtual if virtual else through_soundcard
-            engine, report = through(devices, arguments, how)
-        except OSError as error:
-            if "no sound card" in str(error):
-                raise OSError(f"{error}; {HINT}") from error
-            raise
-    finish(engine, report, json_)
+    with journal(log) as how["log"]:
+        if input_file is not None:
+            engine, report = through_files(input_file, output_file, arguments, how)
+        else:
+            devices = routed(start) | given(rate=rate, channels=channels)
+            devices |= back.devices if back else {}
+            try:
+                through = through_virtual if virtual else through_soundcard
+                engine, report = through(devices, arguments, how)
+            except OSError as error:
+                if "no sound card" in str(error):
+                    raise OSError(f"{error}; {HINT}") from error
+                raise
+    if json_ or log != STANDARD_OUTPUT:
+        finish(engine, report, json_)

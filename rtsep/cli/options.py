@@ -1,6 +1,7 @@
 """Options that several commands share, and the engine they describe."""
 
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,9 +67,14 @@ def given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+listeners: list[Callable[[str], None]] = []
+
+
 def say(words: str) -> None:
     """A remark, beside the report."""
     print(words, file=sys.stderr, flush=True)
+    for listener in list(listeners):
+        listener(words)
 
 
 def load_kernels() -> None:
