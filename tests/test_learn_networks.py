@@ -15,7 +15,7 @@ from rtsep.learn import bands, nes, offline, rooms, training
 from rtsep.learn.corpus import recordings
 from rtsep.learn.export import carded, exported
 from rtsep.learn.features import features, levels
-from rtsep.learn.network import Size, seeded
+from rtsep.learn.network import Size, seeded, widened
 from rtsep.learn.networks import Task, learn_network
 from rtsep.learn.scenes import BINS, HOPS, RATE, UNITS, Recipe, Scenes, spectra
 from rtsep.learn.tapes import tape
@@ -275,6 +275,43 @@ def test_weights_of_checkpoints_are_averaged(folders, tmp_path):
         torch.testing.assert_close(value, (both[0][name] + both[1][name]) / 2)
     with pytest.raises(ValueError, match="0 checkpoints"):
         training.averaged([])
+
+
+def test_a_wider_network_answers_as_the_narrow_one_did_and_can_learn_on():
+    narrow = seeded(Size(len(UNITS.spread), 5, 7), 1)
+    wide = widened(narrow, Size.named("tiny"), 2)
+    f = torch.randn(2, 30, len(UNITS.spread), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(wide(f), narrow(f))
+    wide(f).square().sum().backward()
+    assert wide.outward.weight.grad[:, 7:16].abs().min() > 0
+    with pytest.raises(ValueError, match="wanted: as large"):
+        widened(wide, narrow.size, 0)
+
+
+def test_the_distortion_is_that_of_the_masked_spectra(folders, tmp_path):
+    batch = scenes_of(folders, tmp_path)(0).batch()
+    units = len(UNITS.hz)
+    g = torch.rand(*batch.f.shape[:2], units, generator=torch.Generator().manual_seed(0))
+    same = dataclasses.replace(batch, S=batch.X, R=batch.X)
+    error = ((1 - g.numpy()) ** 2 * batch.X).sum(axis=(1, 2)) / batch.X.sum(axis=(1, 2))
+    found = training.distortion(g, same)
+    np.testing.assert_allclose(found, np.log10((error + 1e-3) / 1.001), atol=1e-4)
+    plan = Plan(1, ratio=0.5)
+    plain, weighed = (
+        training.loss(lambda f: g, batch, torch.eye(units), dataclasses.replace(plan, ratio=ratio))
+        for ratio in (0.0, 0.5)
+    )
+    assert float(weighed - plain) == pytest.approx(
+        0.5 * float(training.distortion(g.clamp(min=1e-4), batch).mean()), abs=1e-4
+    )
+
+
+def test_recordings_of_the_others_may_be_played_from_their_end(folders, tmp_path):
+    scenes = scenes_of(folders, tmp_path)(0)
+    scenes.recipe = dataclasses.replace(scenes.recipe, backward=1.0)
+    again = scenes_of(folders, tmp_path)(0)
+    forward = again._excerpt(again.others, "high", again.recipe.other_speed)[0]
+    np.testing.assert_array_equal(scenes._other_excerpt("high"), forward[::-1])
 
 
 def test_another_size_is_refused_by_name(folders, tmp_path):

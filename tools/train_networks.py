@@ -24,7 +24,7 @@ from rtsep.learn import nes, training
 from rtsep.learn.corpus import Samples, recordings
 from rtsep.learn.export import exported
 from rtsep.learn.mixtures import excerpt, mix
-from rtsep.learn.network import MaskNetwork, Size
+from rtsep.learn.network import MaskNetwork, Size, widened
 from rtsep.learn.scenes import RATE, Recipe, Scenes
 from rtsep.learn.tapes import Tape, tape
 from rtsep.learn.training import Plan
@@ -32,6 +32,7 @@ from rtsep.learn.training import Plan
 Rows = list[dict[str, str]]
 
 VCTK = "VCTK, 6 speakers (C. Veaux, J. Yamagishi, K. MacDonald)"
+TALKERS = "LibriSpeech, 3 speakers; Lombard-GRID, 11 speakers (N. Alghamdi et al.)"
 MUSIC = "everythingisfree: drums, bass and other of six songs"
 HELD_SPEECH, HELD_NOISE = 12, 8  # every so manieth recording is held out
 MIXTURE_SECONDS, MIXTURE_SNR = 10.0, (0.0, 15.0)  # of what the speech of NES is heard in, dB
@@ -44,19 +45,27 @@ JUDGED_BATCHES = 3
 
 @dataclass(frozen=True)
 class Training:
-    """One network.  stages : (plan, recipe), each from the weights of the one before."""
+    """One network.  stages : (plan, recipe), each from the weights of the one before.
+
+    begun : the network whose weights the first stage begins from, widened.  talkers : hear the
+    train split of two_speaker, too.
+    """
 
     name: str
     method: str
     stages: tuple[tuple[Plan, Recipe], ...]
     size: str = "small"
     iterations: int = 1
+    begun: str | None = None
+    talkers: bool = False
 
 
-QUICK = Recipe(rows=24, frames=300, fresh=6)
+QUICK = Recipe(rows=24, frames=300, fresh=6, backward=0)
+VARIED = replace(QUICK, backward=0.4, babble=0.15, snr=(-5.0, 15.0))
 PLAIN = replace(QUICK, babble=0, swelling=0, other_speed=QUICK.speed)
 FIRST = Plan(epochs=5, steps=120, rate=1.5e-3, last_rate=1e-3, exponent=0.5, magnitude=0.5)
 LAST = Plan(epochs=9, steps=120, rate=1.5e-3, exponent=0.5, magnitude=0.5)
+LONG = replace(LAST, epochs=40, steps=100, rate=1.2e-3, ratio=0.02)
 AVERAGED = 3  # epochs at the end whose weights are averaged
 TRAININGS = {
     each.name: each
@@ -65,6 +74,10 @@ TRAININGS = {
             "nes-speech-small", "supervised",
             ((Plan(epochs=4, last_rate=1.5e-3), replace(PLAIN, rows=48, frames=373, fresh=10)),
              (FIRST, PLAIN), (LAST, QUICK)),
+        ),
+        Training(
+            "nes-speech-medium", "supervised", ((LONG, VARIED),), "medium",
+            begun="nes-speech-small", talkers=True,
         ),
         Training("nes-speech-small-egg", "nes", ((LAST, QUICK),), iterations=5),
     )
@@ -79,16 +92,20 @@ class Material:
         self.speech = listed(data, ("speech_train", ""))
         self.fullband = listed(data, ("speech_fullband48", ""))
         self.noise = listed(data, ("noise_train", ""))
+        talkers = listed(data, ("two_speaker", ""))
+        self.talkers = [row for row in talkers if row["split"] == "train"]
         songs = listed(data, ("music", ""))
         self.music = [row for row in songs if row["category"] in ("bass", "drums", "other")]
 
     def tape(self, rows: Rows, what: str) -> Tape:
         return tape(recordings(paths(self.data, rows), print), RATE, self.folder, what, print)
 
-    def voices(self) -> list[tuple[Tape, float]]:
+    def voices(self, talkers: bool = False) -> list[tuple[Tape, float]]:
         """Speech alone: what has 8 kHz of band, and a little that has all of it."""
         learned = [row for i, row in enumerate(self.speech) if i % HELD_SPEECH]
-        return [(self.tape(learned, "speech"), 0.85), (self.tape(self.fullband, "full"), 0.15)]
+        more = [(self.tape(self.talkers, "talkers"), 0.2)] if talkers else []
+        read = self.tape(learned, "speech")
+        return [(read, 0.65 if talkers else 0.85), *more, (self.tape(self.fullband, "full"), 0.15)]
 
     def noises(self, step: int = 1) -> list[tuple[Tape, float]]:
         """Noise alone, every `step`-th recording of it."""
@@ -115,9 +132,9 @@ class Material:
         noise = self.tape(self.noise[::HELD_NOISE], "noise-held-out")
         return Scenes([(speech, 1.0)], [(noise, 1.0)], JUDGED, 99)
 
-    def provenance(self) -> list[dict[str, Any]]:
+    def provenance(self, talkers: bool) -> list[dict[str, Any]]:
         named = ((LIBRI, self.speech), (VCTK, self.fullband), (ESC, self.noise),
-                 (MUSIC, self.music))  # fmt: skip
+                 (MUSIC, self.music), (TALKERS, self.talkers if talkers else []))  # fmt: skip
         return [record for corpus, rows in named for record in provenance(corpus, rows)]
 
 
@@ -126,6 +143,9 @@ def trained(wanted: Training, material: Material, told: training.Told) -> MaskNe
     scenes = material.judged()
     batches = [scenes.batch() for _ in range(JUDGED_BATCHES)]
     network: MaskNetwork | None = None
+    if wanted.begun is not None:
+        narrow = trained(TRAININGS[wanted.begun], material, told)
+        network = widened(narrow, Size.named(wanted.size), wanted.stages[0][0].seed)
     for stage, (plan, recipe) in enumerate(wanted.stages):
         folder = material.folder / f"{wanted.name}-{stage}"
 
@@ -142,7 +162,7 @@ def supervised(
     wanted: Training, material: Material, plan: Plan, recipe: Recipe, folder: Path,
     start: MaskNetwork | None, judge: nes.Judge, told: training.Told,
 ) -> MaskNetwork:  # fmt: skip
-    voices, noises = material.voices(), material.noises()
+    voices, noises = material.voices(wanted.talkers), material.noises()
 
     def make(seed: Any) -> Scenes:
         return Scenes(voices, noises, recipe, seed)
@@ -199,7 +219,7 @@ def main() -> None:
         made = exported(
             network, name=name, sources=[{"name": "speech", "role": "keep"}],
             command=f"python tools/train_networks.py --data DIR {name}",
-            created=time.strftime("%Y-%m-%d"), trained_on=material.provenance(),
+            created=time.strftime("%Y-%m-%d"), trained_on=material.provenance(wanted.talkers),
             quality={"method": wanted.method},
         )  # fmt: skip
         save_network(given.out / f"{name}.onnx", made)

@@ -46,6 +46,29 @@ class MaskNetwork(nn.Module):
         return gains
 
 
+def widened(narrow: MaskNetwork, size: Size, seed: int) -> MaskNetwork:
+    """A larger network that answers as `narrow` does, with new units that nothing hears yet.
+
+    After Chen, Goodfellow and Shlens (Net2Net, 2016): what is learned once is not learned again.
+    """
+    wide, old = seeded(size, seed), narrow.state_dict()
+    for name, value in wide.state_dict().items():
+        larger, smaller = _units(name, value), _units(name, old[name])
+        if any(a < b for a, b in zip(larger.shape, smaller.shape, strict=True)):
+            raise ValueError(f"size {size} holds no {narrow.size} (wanted: as large in each)")
+        larger[:, : smaller.shape[1]] = 0
+        larger[tuple(slice(n) for n in smaller.shape)] = smaller
+    return wide
+
+
+def _units(name: str, value: Tensor) -> Tensor:
+    """A view whose axis 1 counts the units that hear, and later ones those that are heard."""
+    if name == "outward.weight":
+        return value.view(1, len(value), 2, -1)
+    gates = 1 if name.partition(".")[0] in ("inward", "outward") else 3
+    return value.view(gates, -1, *value.shape[1:])
+
+
 def seeded(size: Size, seed: int) -> MaskNetwork:
     """A new network, the same for the same seed."""
     with torch.random.fork_rng(devices=[]):

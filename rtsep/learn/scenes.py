@@ -41,7 +41,8 @@ class Recipe:
     fresh : rows renewed for each batch.  rooms : share of scenes with reverberation.
     made, babble : shares of the other parts that are noise made from nothing, and several of the
     sources at once.  swelling : share whose bands swell.  alone : of scenes with one part only.
-    speed, other_speed : by which parts are played faster or slower at most.
+    speed, other_speed : by which parts are played faster or slower at most.  backward : share of
+    the others' recordings that are played from their end.
     """
 
     snr: tuple[float, float] = (-5.0, 20.0)
@@ -56,6 +57,7 @@ class Recipe:
     speed: float = 0.15
     other_speed: float = 0.6
     colour_db: float = 6.0
+    backward: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -183,11 +185,15 @@ class Scenes:
             voices = int(self.rng.integers(3, 9))
             crowd = [self._excerpt(self.sources, mode)[0] for _ in range(voices)]
             return np.add.reduce(crowd)  # type: ignore[no-any-return]
-        x = self._excerpt(self.others, mode, self.recipe.other_speed)[0]
+        x = self._other_excerpt(mode)
         if self.rng.random() < 0.3:
-            y = self._excerpt(self.others, mode, self.recipe.other_speed)[0]
+            y = self._other_excerpt(mode)
             x = x + y * np.float32(_rms(x) / _rms(y) * 10 ** self.rng.uniform(-0.5, 0.5))
         return x
+
+    def _other_excerpt(self, mode: str) -> Samples:
+        x = self._excerpt(self.others, mode, self.recipe.other_speed)[0]
+        return x[::-1] if self.rng.random() < self.recipe.backward else x
 
     def _excerpt(
         self, tapes: list[tuple[Tape, float]], mode: str, most: float | None = None

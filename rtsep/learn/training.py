@@ -5,7 +5,9 @@ Loss, with compressed magnitudes (exponent c) after Braun and Tashev (2021): the
 below; a = 1 compares magnitudes alone.  Scenes are levelled, each by its mixture's own power.
 Where the plan says `observed`, the same loss is of what the mask leaves, (1 - g) X, against the
 other part, X - S; exponent, magnitude and power of the error 1 make it the L1 distance of
-magnitudes.
+magnitudes.  To it comes, with the weight `ratio`, the mean over scenes of log10 of
+(|E|^2 + t |X|^2) / (|S|^2 + t |X|^2), E = S - g X summed over all units: a tenth of the
+distortion in dB, so that quiet scenes and loud ones, clean ones and noisy ones count alike.
 """
 
 import math
@@ -25,6 +27,8 @@ from rtsep.learn.scenes import UNITS, Batch, Scenes
 MakeScenes = Callable[[Any], Scenes]
 Told = Callable[[dict[str, float]], None]
 
+CLEANEST = 1e-3  # t: the distortion is not asked to be less than this share of the mixture
+
 
 class DivergedError(ValueError):
     """The loss is no number; the last checkpoint is from before."""
@@ -35,6 +39,7 @@ class Plan:
     """How long and how fast.  rate : of Adam, falling as a cosine.
 
     exponent : c.  magnitude : a.  power : of the error.  observed : compare the other part.
+    ratio : weight of the distortion in dB.
     """
 
     epochs: int
@@ -44,6 +49,7 @@ class Plan:
     exponent: float = 0.4
     magnitude: float = 0.6
     power: int = 2
+    ratio: float = 0.0
     observed: bool = False
     clip: float = 1.0
     seed: int = 0
@@ -120,7 +126,17 @@ def loss(network: MaskNetwork, batch: Batch, gains: Tensor, plan: Plan) -> Tenso
     g = 1 - g if plan.observed else g
     error = (g.clamp(min=1e-4) ** plan.exponent * X - T).abs() ** plan.power
     mean: Tensor = (error.mean(dim=1) * torch.from_numpy(batch.weight)).mean()
+    if plan.ratio:
+        mean = mean + plan.ratio * distortion(g, turned(batch) if plan.observed else batch).mean()
     return mean
+
+
+def distortion(g: Tensor, batch: Batch) -> Tensor:
+    """log10 of the error's share of each scene (rows,): -1 is an SDR of 10 dB."""
+    X, S, R = (torch.from_numpy(each) for each in (batch.X, batch.S, batch.R))
+    error = (S - 2 * g * R + g * g * X).clamp(min=0).sum(dim=(1, 2))
+    least = CLEANEST * X.sum(dim=(1, 2)) + 1e-12
+    return torch.log10((error + least) / (S.sum(dim=(1, 2)) + least))
 
 
 def compressed(batch: Batch, plan: Plan) -> tuple[Any, Any]:
