@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from rtsep.learn.am import Masking, adversarial_masking, mistakes
 from rtsep.learn.eggs import eggs
 from rtsep.learn.generator import Generator, learner, separator
+from rtsep.learn.lmm import Codes, Latent, latent_mixture_masking
 
 
 def sources(n: int = 40, side: int = 32) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -109,6 +111,45 @@ def test_a_small_network_finds_halves_that_never_were_alone():
     *_, (_, found) = eggs(b, y, learn, iterations=2)
     before, after = np.mean((0.5 * y - x) ** 2), np.mean((found - x) ** 2)
     assert after < 0.2 * before
+
+
+def lmm(b, y, **more):
+    return latent_mixture_masking(b, y, Latent(15, 8, 16, batch=16, search=50, **more))
+
+
+def am(b, y, **more):
+    return adversarial_masking(b, y, Masking(25, 8, batch=16, rate=2e-3, **more))
+
+
+@pytest.mark.parametrize(("method", "share"), [(am, 0.3), (lmm, 0.5)])
+def test_masks_without_pairs_find_what_never_was_alone(method, share):
+    torch.set_num_threads(1)
+    b, y, x = sources(96, side=16)
+    separate = method(b, y)
+    found = y - separate(y)
+    assert np.mean((found - x) ** 2) < share * np.mean((0.5 * y - x) ** 2)
+    assert (found >= -1e-6).all()
+    np.testing.assert_allclose(separate(y[:3]), separate(y)[:3], atol=1e-3)
+    np.testing.assert_array_equal(method(b, y)(y[:2]), separate(y[:2]))
+
+
+def test_codes_stay_within_the_unit_ball():
+    codes = Codes(50, 64)
+    with torch.no_grad():
+        codes.weight *= 7
+    codes.hold()
+    assert codes.weight.norm(dim=1).max() <= 1 + 1e-6
+
+
+def test_sides_of_images_are_multiples_of_eight():
+    with pytest.raises(ValueError, match=r"\(12, 16\)"):
+        latent_mixture_masking(np.ones((2, 12, 16)), np.ones((2, 12, 16)))
+
+
+def test_the_adversary_is_high_of_what_is_observed():
+    own, other = torch.tensor([1.0, 1.0]), torch.tensor([0.0, 0.0])
+    assert mistakes(own, other) == 0
+    assert mistakes(other, own) == 2
 
 
 def test_equal_seeds_learn_equally():

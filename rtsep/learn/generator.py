@@ -59,12 +59,12 @@ def learner(
 
     def learn(y: Array, b: Array) -> Separate:
         if renew or not kept:
-            kept[:] = [_seeded(width, int(rng.integers(1 << 31)))]
+            kept[:] = [seeded(width, int(rng.integers(1 << 31)))]
         network = kept[0].train()
         optimiser = torch.optim.Adam(network.parameters(), RATE, BETAS)
         for _ in range(epochs):
-            for rows in _batches(len(y), batch, rng):
-                mixture, observed = (_images(each[rows]) for each in (y, b))
+            for rows in batches(len(y), batch, rng):
+                mixture, observed = (images(each[rows]) for each in (y, b))
                 optimiser.zero_grad()
                 (mixture * network(mixture) - observed).abs().mean().backward()
                 optimiser.step()
@@ -79,23 +79,26 @@ def separator(network: Generator) -> Separate:
 
     def separate(y: Array) -> Array:
         with torch.no_grad():
-            parts = [_images(y[i : i + TOGETHER]) for i in range(0, len(y), TOGETHER)]
+            parts = [images(y[i : i + TOGETHER]) for i in range(0, len(y), TOGETHER)]
             return torch.cat([part * network(part) for part in parts])[:, 0].numpy()
 
     return separate
 
 
-def _seeded(width: int, seed: int) -> Generator:
+def seeded(width: int, seed: int) -> Generator:
+    """A new network, the same for the same seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Generator(width)
 
 
-def _batches(n: int, batch: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+def batches(n: int, batch: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """Whole ones in an order drawn anew; all of n where it is less than one."""
     order = rng.permutation(n)
     for i in range(0, n - batch + 1 if n >= batch else 1, batch):
         yield order[i : i + batch]
 
 
-def _images(x: Array) -> Tensor:
+def images(x: Array) -> Tensor:
+    """(N, rows, columns) as (N, 1, rows, columns)."""
     return torch.from_numpy(np.ascontiguousarray(x[:, None], np.float32))
