@@ -48,6 +48,8 @@ def test_one_file_of_each_makes_a_network(sounds, tmp_path):
         (["nes", "--observed", "silent", "--mixtures", "ab"], "silent (peak 0)"),
         (["supervised", "--observed", "a", "--clean", "nowhere"], "no such file"),
         (["supervised", "--observed", "a", "--clean", "b", "--epochs", "0"], "--epochs 0 is"),
+        (["distil", "--observed", "a", "--mixtures", "ab"], "distil needs init"),
+        (["nes", "--observed", "a", "--mixtures", "ab", "--init", "no"], "init 'no' is unknown"),
     ],
 )
 def test_what_cannot_be_learned_from_is_one_line(sounds, tmp_path, words, told):

@@ -13,6 +13,10 @@ from rtsep.cli.options import say
 class Way(StrEnum):
     nes = "nes"
     supervised = "supervised"
+    distil = "distil"
+    am = "am"
+    lmm = "lmm"
+    gass = "gass"
 
 
 class Extent(StrEnum):
@@ -37,25 +41,40 @@ def refuse_numbers(**given: int) -> None:
 
 def train(
     method: Annotated[
-        Way, typer.Argument(help="nes: the other source is never heard alone. supervised: it is.")
+        Way,
+        typer.Argument(
+            help="nes: the other source is never heard alone. supervised: it is. am, lmm: from "
+            "estimates by masks of latent mixtures or adversarial ones. gass: by generative "
+            "models of both sources. distil: by the method of --init."
+        ),
     ],
     observed: Annotated[
         list[Path], typer.Option(help="Recordings of one source alone; may be given again.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Network to write, .onnx.")],
     mixtures: Annotated[
-        list[Path] | None, typer.Option(help="nes: recordings of both sources together.")
+        list[Path] | None,
+        typer.Option(help="Recordings of both sources together: for all but supervised."),
     ] = None,
     clean: Annotated[
         list[Path] | None,
-        typer.Option(help="The other source alone: supervised learns from it, nes judges by it."),
+        typer.Option(
+            help="The other source alone: supervised and gass learn from it, others judge by it."
+        ),
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            help="nes, distil: estimates to begin with: const, nmf, asvd, am, lmm, gass, or a "
+            "network, .onnx."
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of the model. [that of the file]")] = None,
     source: Annotated[str, typer.Option(help="What the other source is.")] = "speech",
     role: Annotated[Role, typer.Option(help="What to do with the other source.")] = Role.keep,
     size: Annotated[Extent, typer.Option(help="Of the network.")] = Extent.small,
     iterations: Annotated[int, typer.Option(help="nes: of estimating and learning.")] = 10,
-    epochs: Annotated[int, typer.Option(help="nes: in each iteration.")] = 25,
+    epochs: Annotated[int, typer.Option(help="In each iteration of nes.")] = 25,
     steps: Annotated[int, typer.Option(help="Batches an epoch.")] = 100,
     seed: Annotated[int, typer.Option(help="Of weights and scenes.")] = 0,
     folder: Annotated[
@@ -74,7 +93,7 @@ def train(
     task = Task(
         method.value, list(observed), folder or output.with_suffix(".training"),
         clean=list(clean) if clean else None, mixtures=list(mixtures) if mixtures else None,
-        size=size.value, iterations=iterations,
+        size=size.value, iterations=iterations, init=init,
         plan={"epochs": epochs, "steps": steps, "seed": seed},
     )  # fmt: skip
     from rtsep.artefacts.network import save_network

@@ -42,29 +42,32 @@ def masked_by(network: MaskNetwork) -> Refine:
 def egg_separation(
     observed: list[tuple[Tape, float]], mixtures: Tape, recipe: Recipe, plan: Plan, size: Size,
     folder: Path, *,
-    iterations: int = 10, start: Refine | None = None, renew: bool = False,
+    iterations: int = 10, start: Tape | None = None, renew: bool = False,
     judge: Judge | None = None, told: Told = lambda row: None,
 ) -> MaskNetwork:  # fmt: skip
     """The network of the last iteration, mask of the unobserved source.
 
-    start : x^0 of y, half of it unless told.  renew : begin every iteration with new weights, as
-    the paper says, instead of the last one's, as its released code does.  No mixture is made of
-    several sources at once, for none is known alone.  `plan` is of one iteration; each leaves a
-    checkpoint in `folder`, from which a stopped run goes on.
+    start : x^0 of another method, half of y unless told.  renew : begin every iteration with new
+    weights, as the paper says, instead of the last one's, as its released code does.  No mixture is
+    made of several sources at once, for none is known alone.  `plan` is of one iteration; each
+    leaves a checkpoint in `folder`, from which a stopped run goes on.
     """
-    refine, network = start or constant(0.5), None
+    refine, network = constant(0.5) if start is None else constant(1), None
+    source = mixtures if start is None else start
     plan, recipe = replace(plan, observed=True), replace(recipe, babble=0.0)
     for t in range(iterations):
 
-        def make(seed: object, refine: Refine = refine, t: int = t) -> Scenes:
-            return Scenes([(mixtures, 1.0)], observed, recipe, [*seed, t], refine)  # type: ignore[misc]
+        def make(
+            seed: object, refine: Refine = refine, source: Tape = source, t: int = t
+        ) -> Scenes:
+            return Scenes([(source, 1.0)], observed, recipe, [*seed, t], refine)  # type: ignore[misc]
 
         done = train(
             plan, size, make, folder / f"iteration-{t}.pt",
             judge=judge, told=_numbered(told, t), start=None if renew else network,
         )  # fmt: skip
         network = done.network
-        refine = masked_by(network)
+        refine, source = masked_by(network), mixtures
     assert network is not None
     return network
 

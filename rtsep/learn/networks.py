@@ -7,12 +7,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rtsep.learn.cache import digest, stamps
 from rtsep.learn.corpus import Recording, Source, recordings
 from rtsep.learn.mixtures import parted
 from rtsep.learn.provenance import provenance
+from rtsep.learn.starts import STARTS
 
 if TYPE_CHECKING:
     from rtsep.artefacts.network import Network
+    from rtsep.learn.estimates import Mask
     from rtsep.learn.network import MaskNetwork
     from rtsep.learn.scenes import Recipe
     from rtsep.learn.tapes import Tape
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 Report = Callable[[str], None]
 Row = dict[str, float]
 
-METHODS = ("nes", "supervised")
+METHODS = ("nes", "supervised", "distil", "am", "lmm", "gass")
+NEEDED = {"supervised": ("clean",), "gass": ("mixtures", "clean")}  # beside observed
 HELD_OUT = 0.1  # share of the recordings that a network is judged by
 JUDGED = 2  # batches
 
@@ -30,8 +34,13 @@ JUDGED = 2  # batches
 class Task:
     """What to train.  Sources are what `recordings` takes.
 
-    observed : the source that is known alone.  clean : the other one alone; what `supervised`
-    learns from, and `nes` only judges by.  mixtures : of both, what `nes` learns the other from.
+    nes : from half the mixture, or from the estimates of the method `init`.  distil : from these
+    estimates alone; am, lmm and gass are distil with that init.  init : one of `starts.STARTS` or
+    a network's file.  start : settings of that method, fields of `starts.Heard`.
+
+    observed : the source that is known alone.  clean : the other one alone; what `supervised` and
+    gass learn from, and the rest only judge by.  mixtures : of both, what all but `supervised`
+    learn the other from.
     folder : for tapes and checkpoints; the same task goes on there after a stop.
     """
 
@@ -44,15 +53,36 @@ class Task:
     iterations: int = 10
     plan: dict[str, Any] = field(default_factory=dict)
     recipe: dict[str, Any] = field(default_factory=dict)
+    init: str | None = None
+    start: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def teacher(self) -> str | None:
+        """The method whose estimates come first; None for half the mixture."""
+        given = None if self.init == "const" else self.init
+        return given if self.method in ("nes", "distil", "supervised") else self.method
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method {self.method!r} is unknown (one of {', '.join(METHODS)})")
-        needed = {"nes": "mixtures", "supervised": "clean"}[self.method]
-        if getattr(self, needed) is None:
-            raise ValueError(f"{self.method} learns from {needed} too, and none are given")
+        method = "gass" if self.teacher == "gass" else self.method
+        for needed in NEEDED.get(method, ("mixtures",)):
+            if getattr(self, needed) is None:
+                raise ValueError(f"{method} learns from {needed} too, and none are given")
+        self._refuse_init()
         if self.iterations < 1:
             raise ValueError(f"iterations={self.iterations} (wanted: 1 at least)")
+
+    def _refuse_init(self) -> None:
+        if self.init is not None and self.method not in ("nes", "distil"):
+            raise ValueError(f"init {self.init!r} is for nes and distil, not {self.method}")
+        if self.method == "distil" and self.teacher is None:
+            raise ValueError(f"distil needs init, the method to learn from ({', '.join(STARTS)})")
+        known = (None, "const", *STARTS)
+        if self.init not in known and not str(self.init).endswith(".onnx"):
+            raise ValueError(
+                f"init {self.init!r} is unknown (const, {', '.join(STARTS)} or a network, .onnx)"
+            )
 
 
 def learn_network(
@@ -80,7 +110,7 @@ def learn_network(
     return exported(
         network, name=name, sources=[{"name": source, "role": role}], command=command,
         seed=int(task.plan.get("seed", 0)), created=time.strftime("%Y-%m-%d"),
-        trained_on=provenance(parts.used), quality={"method": task.method, **_quality(last)},
+        trained_on=provenance(parts.used), quality={"method": _named(task), **_quality(last)},
     )  # fmt: skip
 
 
@@ -108,7 +138,7 @@ class _Parts:
             return None, None
         found = recordings(given, self.skip)
         learned, judged = parted(found, (1 - HELD_OUT, HELD_OUT))
-        if what != "clean" or self.task.method == "supervised":
+        if what != "clean" or "clean" in NEEDED.get(self.task.teacher or self.task.method, ()):
             self.used += learned
         return self._tape(learned, what), self._tape(judged or learned, f"{what}-held-out")
 
@@ -124,6 +154,25 @@ class _Parts:
         from rtsep.learn.tapes import tape
 
         return tape(corpus, RATE, self.task.folder, what, self.skip)
+
+    def start(self) -> "Tape | None":
+        """Estimates of the mixtures by the method to begin with."""
+        if self.task.teacher is None:
+            return None
+        from rtsep.learn.estimates import estimates
+        from rtsep.learn.starts import BY, Heard, by_network
+
+        method = self.task.teacher
+        assert self.mixtures is not None
+        assert self.observed is not None
+        heard = Heard(self.observed, self.mixtures, self.clean, **self.task.start)
+        key = digest([*stamps(each.name for each in self.used if Path(each.name).is_file()),
+                      repr(self.task.start), method])  # fmt: skip
+
+        def mask() -> "Mask":
+            return BY[method](heard) if method in BY else by_network(Path(method))
+
+        return estimates(self.mixtures, mask, self.task.folder, f"estimates-{key}", self.skip)
 
     def judge(self, plan: "Plan", recipe: "Recipe") -> "Callable[[MaskNetwork], Row] | None":
         """Loss and SDR on recordings that are not learned from, where the truth is known."""
@@ -172,8 +221,14 @@ def _nes(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "MaskNetwork
     assert parts.observed is not None
     return egg_separation(
         [(parts.observed, 1.0)], parts.mixtures, recipe, plan, Size.named(task.size), task.folder,
-        iterations=task.iterations, judge=parts.judge(plan, recipe), told=told,
+        iterations=task.iterations if task.method == "nes" else 1, start=parts.start(),
+        judge=parts.judge(plan, recipe), told=told,
     )  # fmt: skip
+
+
+def _named(task: Task) -> str:
+    teacher = Path(task.teacher).stem if task.teacher else ""
+    return f"{task.method} from {teacher}" if teacher not in ("", task.method) else task.method
 
 
 def _quality(row: Row) -> dict[str, float]:

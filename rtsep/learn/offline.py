@@ -3,6 +3,7 @@
 Transform, mask and overlap-add as in the engine; in `low` the network runs every second hop.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from rtsep.artefacts.network import Network
-from rtsep.dsp.stream import stream_spec
+from rtsep.dsp.stream import StreamSpec, stream_spec
 from rtsep.dsp.windows import window_pair
 from rtsep.learn.corpus import Samples
 
@@ -41,13 +42,20 @@ def masks(network: Network, magnitudes: Array) -> Array:
 def separated(network: Network, samples: Samples, mode: str = "high") -> Samples:
     """The kept source of (n,) samples at the network's rate, its delay taken off."""
     spec = stream_spec(network.card.rate, mode)
+    every = max(1, network.card.hop // spec.hop)
+    return filtered(samples, spec, lambda V: masks(network, V), every)
+
+
+def filtered(
+    samples: Samples, spec: StreamSpec, mask: Callable[[Array], Array], every: int = 1
+) -> Samples:
+    """(n,) samples under m (T, F) of |X| (T, F), which is asked for every so manieth frame."""
     analysis, synthesis = window_pair(spec)
     lead = spec.window - spec.hop  # the first frame ends with the first hop, as in a stream
     padded = np.pad(samples, (lead, spec.window))
     framed = np.lib.stride_tricks.sliding_window_view(padded, spec.window)[:: spec.hop]
     X = scipy.fft.rfft(framed * analysis.astype(np.float32), axis=-1)
-    every = max(1, network.card.hop // spec.hop)
-    m = np.repeat(masks(network, np.abs(X[::every]).astype(np.float32)), every, axis=0)[: len(X)]
+    m = np.repeat(mask(np.abs(X[::every]).astype(np.float32)), every, axis=0)[: len(X)]
     frames = scipy.fft.irfft(X * m, axis=-1) * synthesis
     out = np.zeros(len(padded), np.float32)
     for t, frame in enumerate(frames):

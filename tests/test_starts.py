@@ -1,0 +1,166 @@
+"""What NES may begin with: each method's mask, its estimates, and what learns from them."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from rtsep.learn import offline, starts
+from rtsep.learn.corpus import recordings
+from rtsep.learn.estimates import estimates, excerpts, pieces
+from rtsep.learn.networks import Task, learn_network
+from rtsep.learn.scenes import BINS
+from rtsep.learn.tapes import tape
+from rtsep.metrics import si_sdr
+
+RATE = 48000
+SMALL = {"patches": 60, "rank": 6, "passes": 30, "epochs": 6, "width": 4, "steps": 200,
+         "search": 40}  # fmt: skip
+RECIPE = {"rows": 8, "frames": 60, "fresh": 4, "made": 0, "babble": 0, "rooms": 0, "snr": (-5, 5)}
+
+
+def tones(seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """Chords of low tones that change three times a second."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    pitch = rng.uniform(150, 900, (round(3 * seconds) + 1, 3))[(3 * t).astype(int)]
+    return (0.1 * np.sin(2 * np.pi * np.cumsum(pitch, axis=0) / RATE).sum(axis=1)).astype(
+        np.float32
+    )
+
+
+def hiss(seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """Noise from 3 kHz upwards."""
+    spectrum = np.fft.rfft(rng.standard_normal(round(seconds * RATE)))
+    spectrum[: round(3000 * seconds)] = 0
+    return (0.1 * np.fft.irfft(spectrum)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory):
+    """Folders and tapes of hiss, of tones, and of both."""
+    root, rng = tmp_path_factory.mktemp("heard"), np.random.default_rng(0)
+    sounds = {
+        "observed": [hiss(2, rng) for _ in range(4)],
+        "clean": [tones(2, rng) for _ in range(4)],
+    }
+    sounds["mixtures"] = [tones(2, rng) + hiss(2, rng) for _ in range(4)]
+    tapes = {}
+    for name, each in sounds.items():
+        (root / name).mkdir()
+        for i, sound in enumerate(each):
+            soundfile.write(root / name / f"{i}.wav", sound, RATE)
+        tapes[name] = tape(recordings(str(root / name), print), RATE, root, name, print)
+    return SimpleNamespace(root=root, tapes=tapes, given=starts.Heard(**tapes, **SMALL))
+
+
+@pytest.mark.parametrize("method", starts.STARTS)
+def test_every_method_finds_tones_in_hiss(heard, method):
+    rng = np.random.default_rng(9)
+    source, mixture = tones(2, rng), hiss(2, rng)
+    mixture = mixture + source
+    longer = {"am": {"epochs": 30, "width": 8, "patches": 150},
+              "lmm": {"epochs": 20, "patches": 150}}  # fmt: skip
+    mask = starts.BY[method](replace(heard.given, **longer.get(method, {})))
+    spec = offline.stream_spec(RATE, "high")
+
+    def checked(V):
+        m = mask(V)
+        assert (m.shape, m.dtype) == (V.shape, np.float32)
+        assert -1e-5 <= m.min() <= m.max() <= 1 + 1e-5
+        return m
+
+    found = offline.filtered(mixture, spec, checked)
+    assert si_sdr(source, found) > si_sdr(source, mixture) + (1.5 if method in longer else 4)
+
+
+def test_patches_and_masks_go_back_to_where_they_came_from():
+    V = np.abs(np.random.default_rng(0).standard_normal((150, BINS))).astype(np.float32)
+    assert starts.patches(V).shape == (3, 80, 64)
+    np.testing.assert_allclose(starts.patches(V), starts.patches(1e3 * V), rtol=1e-4)
+    np.testing.assert_allclose(starts.masked(lambda y: 0.25 * y, V), 0.75, atol=1e-4)
+    early = starts.masked(lambda y: np.where(np.arange(64) < 10, y, 0 * y), V)
+    np.testing.assert_allclose(early[:10], 0, atol=1e-4)
+    np.testing.assert_allclose(early[10:64], 1, atol=1e-4)
+
+
+def test_estimates_are_made_once_and_are_as_long_as_their_mixtures(heard, tmp_path):
+    calls = []
+
+    def method():
+        calls.append(1)
+        return lambda V: np.full_like(V, 0.5)
+
+    first, again = (estimates(heard.tapes["mixtures"], method, tmp_path, "e", print) for _ in "ab")
+    assert len(calls) == 1
+    np.testing.assert_array_equal(first.samples, again.samples)
+    np.testing.assert_array_equal(first.edges, heard.tapes["mixtures"].edges)
+    np.testing.assert_allclose(first.samples, heard.tapes["mixtures"].samples, atol=40)
+
+
+def test_long_mixtures_are_taken_in_parts(heard, monkeypatch):
+    monkeypatch.setattr("rtsep.learn.estimates.SECONDS", 0.7)
+    made = heard.tapes["mixtures"]
+    parts = [*pieces(made)]
+    assert max(map(len, parts)) <= 0.7 * RATE
+    np.testing.assert_array_equal(np.concatenate(parts), made.samples)
+    assert excerpts(made, 2, 5, 0).shape == (2, 5, BINS)
+
+
+def task(heard, method, folder, **more):
+    return Task(
+        method, str(heard.root / "observed"), folder, mixtures=str(heard.root / "mixtures"),
+        clean=str(heard.root / "clean"), size="tiny", iterations=2, recipe=RECIPE, start=SMALL,
+        plan={"epochs": 1, "steps": 40, "rate": 2e-2}, **more,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "init", "named"),
+    [
+        ("distil", "nmf", "distil from nmf"),
+        ("nes", "asvd", "nes from asvd"),
+        ("gass", None, "gass"),
+    ],
+)
+def test_a_streaming_network_learns_from_estimates(heard, tmp_path, method, init, named):
+    network = learn_network(task(heard, method, tmp_path, init=init), name="n", source="tones")
+    assert network.card.quality["method"] == named
+    rng = np.random.default_rng(9)
+    source, noise = tones(2, rng), hiss(2, rng)
+    found = offline.separated(network, source + noise)
+    assert si_sdr(source, found) > si_sdr(source, source + noise) + 5
+
+
+def test_a_network_teaches_another(heard, tmp_path):
+    from rtsep.artefacts.network import save_network
+
+    first = learn_network(task(heard, "supervised", tmp_path / "a"), name="n", source="tones")
+    save_network(tmp_path / "teacher.onnx", first)
+    given = task(heard, "distil", tmp_path / "b", init=str(tmp_path / "teacher.onnx"))
+    assert learn_network(given, name="n").card.quality["method"] == "distil from teacher"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"method": "distil"}, "distil needs init"),
+        ({"method": "distil", "init": "const"}, "distil needs init"),
+        ({"method": "am", "init": "nmf"}, "init 'nmf' is for nes and distil, not am"),
+        ({"method": "nes", "init": "magic"}, "init 'magic' is unknown"),
+        ({"method": "gass", "clean": None}, "gass learns from clean too"),
+        ({"method": "nes", "init": "gass", "clean": None}, "gass learns from clean too"),
+        ({"method": "lmm", "mixtures": None}, "lmm learns from mixtures too"),
+    ],
+)
+def test_tasks_that_cannot_be_are_refused(tmp_path, changes, told):
+    given = {"observed": "b", "folder": tmp_path, "clean": "x", "mixtures": "y"} | changes
+    with pytest.raises(ValueError, match=told):
+        Task(**given)
