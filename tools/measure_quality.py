@@ -3,7 +3,8 @@
     .venv/bin/python tools/measure_quality.py --data FOLDER [--split test] [--dnsmos] [--json]
 
 rtsep learns each noise from ten seconds before the mixture begins ("nmf", "asvd"), or is given a
-speech basis and no noise at all ("speech").  noisereduce gets the same ten seconds; logMMSE takes
+speech basis and no noise at all ("speech"), the shipped mask network ("network"), or this and the
+noise.  noisereduce gets the same ten seconds; logMMSE takes
 its noise from the enrolment's last second; RNNoise knows noises in general.  The others come with
 `pip install -c requirements.lock -e '.[metrics,compare]'`.  SI-SDR at 48 kHz, PESQ-wb and ESTOI
 at 16 kHz, DNSMOS P.835 overall (slow, so on the mixtures at 5 dB alone).  Settings are chosen on
@@ -31,6 +32,7 @@ from rtsep.metrics.speech import dnsmos, estoi, pesq
 Samples = NDArray[np.float32]
 COMPARED = ("rtsep", "numpy", "numba", "noisereduce", "logmmse", "pyrnnoise", "pesq", "pystoi")
 Method = Callable[[Mixture], Samples]
+NETWORK = "nes-speech-small"
 DNSMOS_SNR = 5  # dB; it takes ten times as long as all else
 
 
@@ -56,6 +58,14 @@ def enrolled(
 def unenrolled(test: Mixture, latency: str, options: dict[str, Any] | None = None) -> Samples:
     """The speech known, the noise unknown."""
     return streamed("speech", test.mixture, latency, options=options)
+
+
+def networked(test: Mixture, latency: str, beside: str | None = None) -> Samples:
+    """The shipped network; beside : also the noise known, by this method."""
+    if beside is None:
+        return streamed(NETWORK, test.mixture, latency)
+    basis = learn_basis([(test.enrolment, RATE)], name="noise", method=beside)
+    return streamed([NETWORK, basis], test.mixture, latency)
 
 
 def noisereduced(test: Mixture) -> Samples:
@@ -102,6 +112,8 @@ def methods(latencies: Sequence[str]) -> dict[str, Method]:
         table[f"nmf {latency}"] = partial(enrolled, latency=latency, method="nmf")
         table[f"asvd {latency}"] = partial(enrolled, latency=latency, method="asvd")
         table[f"speech {latency}"] = partial(unenrolled, latency=latency)
+        table[f"network {latency}"] = partial(networked, latency=latency)
+        table[f"network and nmf {latency}"] = partial(networked, latency=latency, beside="nmf")
     return table
 
 
