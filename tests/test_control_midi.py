@@ -164,9 +164,9 @@ def test_a_sound_server_killed_and_started_again_carries_the_fader_again(start, 
 
 def test_a_virtual_port_is_there_to_be_connected(start, jack_server):
     hearer = start(HEARER.replace('"KONTROL"', '"virtual"'))
-    assert hearer.ask()["port"] == "whoever connects to rtsep:control"
+    assert hearer.ask()["port"] == "whoever connects to rtsep-midi:control"
     ports = subprocess.run(["jack_lsp"], env=jack_server.env, capture_output=True, text=True)
-    assert "rtsep:control" in ports.stdout.split()
+    assert "rtsep-midi:control" in ports.stdout.split()
 
 
 def rtsep(env, *words, program=("-m", "rtsep.cli")):

@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -108,9 +108,11 @@ def through_soundcard(
 ) -> tuple["Engine", dict[str, Any]]:
     """From the input device to the output device until it is ended."""
     from rtsep.cli.serving import served
+    from rtsep.ports import jack
     from rtsep.ports.portaudio import find_route
     from rtsep.ports.soundcard import SoundcardStream, SoundServerLost
 
+    jack.name_client(jack.client_name(how["control"]["instance"]))
     with patient(how["back"]):
         route = find_route(**devices)
     engine = make_engine(
@@ -126,7 +128,7 @@ def through_soundcard(
     end = begin + how["seconds"] if how["seconds"] is not None else float("inf")
     try:
         with (
-            ended_by_signals() as stop, engine.seal(), closing(stream),
+            ended_by_signals() as stop, engine.seal(), closing(stream), ports_named(route),
             served(engine, **how["control"]) as desk,
             watched(engine, desk, how.get("way") or str(route), how, times) as tell,
         ):  # fmt: skip
@@ -145,6 +147,15 @@ def through_soundcard(
         again(wanted_again(route, how, left_over))
     report = {"input": route.source.name, "output": route.sink.name, "device_latency": latency}
     return engine, report | {"seconds": time.monotonic() - begin, "lost": times}
+
+
+def ports_named(route: "Route") -> AbstractContextManager[None]:
+    """JACK's ports by number, and connected again when their other ends come back."""
+    from rtsep.ports import jack
+
+    numbers = range(1, route.channels + 1)
+    inputs, outputs = ([f"{way}_{i}" for i in numbers] for way in ("input", "output"))
+    return jack.patched(route.source.host_api, inputs, outputs)
 
 
 def wanted_again(route: "Route", how: dict[str, Any], left: float | None) -> Return:

@@ -16,6 +16,7 @@ from rtsep.control.surface import Surface
 
 VIRTUAL = "virtual"
 OWN = "rtsep"  # what our ports' names begin with
+CLIENT = "rtsep-midi"
 GLANCE = 0.25  # seconds between two looks at the ports
 RARELY = 8  # looks from one doubt whether the server is still alive to the next
 SEQUENCER = "/dev/snd/seq"
@@ -46,7 +47,7 @@ def opened(kind: str) -> Any:
     os.environ.setdefault("JACK_NO_START_SERVER", "1")
     for api in _candidates(library):
         try:
-            return getattr(library, kind)(api, name=OWN)
+            return getattr(library, kind)(api, name=CLIENT)
         except (library.RtMidiError, SystemError):
             continue
     raise OSError(NONE)
@@ -201,7 +202,7 @@ class Controller:
         except NotImplementedError:
             raise OSError(f"this system has no virtual MIDI ports ({sys.platform})") from None
         self._surface.send = sink.send_message
-        self._connected(f"whoever connects to {OWN}:{self._label}")
+        self._connected(f"whoever connects to {CLIENT}:{self._label}")
 
     def _listen(self, source: Any) -> None:
         """Before every opening: closing a port also takes the callback away."""
