@@ -77,7 +77,7 @@ def train(
     state = begun(plan, size, start)
     if checkpoint.exists():
         resume(state, checkpoint)
-    gains = torch.from_numpy(UNITS.gains().astype(np.float32))
+    gains = band_gains(device())
     while state.epoch < plan.epochs:
         losses = [*epoch(state, plan, make([plan.seed, state.epoch]), gains)]
         row = {"epoch": float(state.epoch), "loss": float(np.mean(losses))}
@@ -92,6 +92,7 @@ def begun(plan: Plan, size: Size, start: MaskNetwork | None = None) -> Progress:
     network = seeded(size, plan.seed)
     if start is not None:
         network.load_state_dict(start.state_dict())
+    network.to(device())
     return Progress(network, torch.optim.Adam(network.parameters(), plan.rate))
 
 
@@ -120,12 +121,30 @@ def rate_at(plan: Plan, epoch: float) -> float:
     return plan.last_rate + (plan.rate - plan.last_rate) * fall
 
 
+def device() -> torch.device:
+    """Where networks are trained: a GPU where there is one, in mixed precision there."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def band_gains(where: torch.device) -> Tensor:
+    """(bands, units): from the bands' gains to the units'."""
+    return torch.from_numpy(UNITS.gains().astype(np.float32)).to(where)
+
+
+def masked(network: MaskNetwork, batch: Batch, gains: Tensor) -> Tensor:
+    """Gains (rows, T, units), float32, where `gains` are; the network in bfloat16 on a GPU."""
+    where = gains.device.type
+    with torch.autocast(where, torch.bfloat16, enabled=where == "cuda"):
+        bands: Tensor = network(torch.from_numpy(batch.f).to(gains.device))
+    return bands.float() @ gains
+
+
 def loss(network: MaskNetwork, batch: Batch, gains: Tensor, plan: Plan) -> Tensor:
-    X, T = (torch.from_numpy(each) for each in compressed(batch, plan))
-    g = network(torch.from_numpy(batch.f)) @ gains
+    X, T = (torch.from_numpy(each).to(gains.device) for each in compressed(batch, plan))
+    g = masked(network, batch, gains)
     g = 1 - g if plan.observed else g
     error = (g.clamp(min=1e-4) ** plan.exponent * X - T).abs() ** plan.power
-    mean: Tensor = (error.mean(dim=1) * torch.from_numpy(batch.weight)).mean()
+    mean: Tensor = (error.mean(dim=1) * torch.from_numpy(batch.weight).to(g.device)).mean()
     if plan.ratio:
         mean = mean + plan.ratio * distortion(g, turned(batch) if plan.observed else batch).mean()
     return mean
@@ -133,7 +152,7 @@ def loss(network: MaskNetwork, batch: Batch, gains: Tensor, plan: Plan) -> Tenso
 
 def distortion(g: Tensor, batch: Batch) -> Tensor:
     """log10 of the error's share of each scene (rows,): -1 is an SDR of 10 dB."""
-    X, S, R = (torch.from_numpy(each) for each in (batch.X, batch.S, batch.R))
+    X, S, R = (torch.from_numpy(each).to(g.device) for each in (batch.X, batch.S, batch.R))
     error = (S - 2 * g * R + g * g * X).clamp(min=0).sum(dim=(1, 2))
     least = CLEANEST * X.sum(dim=(1, 2)) + 1e-12
     return torch.log10((error + least) / (S.sum(dim=(1, 2)) + least))
@@ -158,13 +177,13 @@ def turned(batch: Batch) -> Batch:
 
 def held_out(network: MaskNetwork, batches: list[Batch], plan: Plan) -> dict[str, float]:
     """Loss, and SDR in dB of the masked spectra against the source's, over scenes with both."""
-    gains = torch.from_numpy(UNITS.gains().astype(np.float32))
+    gains = band_gains(next(network.parameters()).device)
     network.eval()
     losses, ratios = [], []
     with torch.no_grad():
         for batch in batches:
             losses.append(loss(network, batch, gains, plan).item())
-            g = (network(torch.from_numpy(batch.f)) @ gains).numpy()
+            g = masked(network, batch, gains).cpu().numpy()
             ratios.append(_sdr(batch, g))
     return {"held-out loss": float(np.mean(losses)), "held-out SDR": float(np.mean(ratios))}
 
@@ -190,7 +209,7 @@ def save(state: Progress, plan: Plan, path: Path) -> None:
 
 
 def resume(state: Progress, path: Path) -> None:
-    content = torch.load(path, weights_only=True)
+    content = torch.load(path, map_location="cpu", weights_only=True)
     if content["size"] != asdict(state.network.size):
         raise ValueError(
             f"{path}: made for {content['size']} (wanted: {asdict(state.network.size)})"
@@ -202,7 +221,7 @@ def resume(state: Progress, path: Path) -> None:
 
 def restored(path: Path) -> MaskNetwork:
     """The network of a checkpoint."""
-    content = torch.load(path, weights_only=True)
+    content = torch.load(path, map_location="cpu", weights_only=True)
     network = MaskNetwork(Size(**content["size"]))
     network.load_state_dict(content["network"])
     return network.eval()
