@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -194,6 +195,24 @@ def through_virtual(
     return engine, report | {"virtual": device.name}
 
 
+def through_loopback(
+    devices: dict[str, Any], arguments: dict[str, Any], how: dict[str, Any]
+) -> tuple["Engine", dict[str, Any]]:
+    """As `through_virtual`, by the virtual device that macOS or Windows has from others."""
+    from rtsep.ports.loopback import find_ends
+    from rtsep.ports.portaudio import devices as here
+
+    wanted = devices.pop("sink" if how["playback"] else "source", None)
+    channels = devices.setdefault("channels", 1)
+    ends = find_ends(here(), wanted, playback=how["playback"], channels=channels)
+    say(f"programs find it as {ends.title!r}")
+    if how["default"]:
+        say("--default: choose it in the system's own settings of sound")
+    found = {"source": ends.source, "sink": ends.sink}
+    engine, report = through_soundcard(devices | found, arguments, how)
+    return engine, report | {"virtual": ends.title}
+
+
 def finish(engine: "Engine", report: dict[str, Any], as_json: bool) -> None:
     """The last reading of the meters."""
     from rtsep.cli.panel import plain, timing
@@ -289,7 +308,9 @@ def live(
             devices = routed(start) | given(rate=rate, channels=channels)
             devices |= back.devices if back else {}
             try:
-                through = through_virtual if virtual else through_soundcard
+                through = through_soundcard
+                if virtual:
+                    through = through_virtual if sys.platform == "linux" else through_loopback
                 engine, report = through(devices, arguments, how)
             except OSError as error:
                 if "no sound card" in str(error):
