@@ -247,6 +247,9 @@ def live(
     ] = 0,
     rate: Annotated[int | None, typer.Option(help="Hz; the device's own otherwise.")] = None,
     channels: Annotated[int | None, typer.Option(help="At most what both devices have.")] = None,
+    clocks: Annotated[
+        int | None, typer.Option(min=1, max=2, help="1: both devices keep time together; 2: not.")
+    ] = None,
     device_latency: Annotated[
         float | None, typer.Option(help="Seconds to ask of the devices; their least otherwise.")
     ] = None,
@@ -305,7 +308,7 @@ def live(
         if input_file is not None:
             engine, report = through_files(input_file, output_file, arguments, how)
         else:
-            devices = routed(start) | given(rate=rate, channels=channels)
+            devices = routed(start) | given(rate=rate, channels=channels, clocks=clocks)
             devices |= back.devices if back else {}
             try:
                 through = through_soundcard

@@ -33,12 +33,22 @@ def network(meters: "Meters") -> str:
     )
 
 
+def crossing(meters: "Meters") -> str:
+    """How two devices' clocks differ, where there are two."""
+    if not meters.deposits:
+        return ""
+    return (
+        f"  drift {meters.drift_ppm:+.1f} ppm  between the devices {meters.crossing_ms:.1f} ms  "
+        f"starved {meters.starved}  restarts {meters.restarts}"
+    )
+
+
 def timing(meters: "Meters") -> str:
     return (
         f"latency {meters.latency_ms:.1f} ms  load {100 * meters.load:.1f} %  hop p50 "
         f"{meters.hop_p50_us:.0f} p99 {meters.hop_p99_us:.0f} max {meters.hop_max_us:.0f} us  "
         f"blocks {meters.blocks}  late {meters.late_blocks}  clipped {meters.clipped}"
-        f"{network(meters)}"
+        f"{network(meters)}{crossing(meters)}"
     )
 
 

@@ -89,6 +89,7 @@ class Engine:
         self._live, self._freewheel = False, False
         self._evaluations: list[Evaluation | None] = [None, None]
         self._slot, self.keep = 0, tuple[str, ...]()
+        self.crossing: Any = None  # record between two devices' clocks, where there are two
         self._unknown, self._options = unknown, dict(options or {})
         self._keep = [keep] if isinstance(keep, str) else keep
         self._record = zeroed(layout.STATE)
@@ -312,7 +313,8 @@ class Engine:
     def meters(self) -> Meters:
         """One reading of all meters."""
         evaluation = self._evaluations[self._slot]
-        return read_meters(self._state, self.sources, evaluation and evaluation.record[0])
+        worker = evaluation and evaluation.record[0]
+        return read_meters(self._state, self.sources, worker, self.crossing)
 
     def spectra(self, bands: int) -> tuple[list[float], list[float]]:
         """What came in and what goes out, by bands of equal width to the ear, in dBFS.  Any thread.

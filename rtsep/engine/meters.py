@@ -98,6 +98,10 @@ class Meters:
     reduction_db : how much quieter than the input what is given out is, hop by hop.
     network_late : hops whose mask was not there in time and was held over.  network_failed : runs
     that gave no mask.
+
+    With two devices on two clocks: drift_ppm is how much faster the input's is, crossing_ms the
+    time between their callbacks, constant; deposits are the input's blocks, starved the output's
+    that lacked samples, restarts the times it began anew.
     """
 
     input_db: tuple[float, ...]
@@ -124,6 +128,11 @@ class Meters:
     network_p999_us: float = 0.0
     network_max_us: float = 0.0
     reduction_db: float = 0.0
+    drift_ppm: float = 0.0
+    crossing_ms: float = 0.0
+    deposits: int = 0
+    starved: int = 0
+    restarts: int = 0
 
 
 def decibels(power: float) -> float:
@@ -156,8 +165,22 @@ def parseval(record: Any) -> float:
     return 2 / (float(record["window"]) * float(np.mean(window**2)) * float(record["window"]))
 
 
-def read_meters(record: Any, sources: tuple[str, ...], worker: Any = None) -> Meters:
-    """Read the meters of a record, and of a network's if there is one.  Any thread."""
+def read_crossing(record: Any) -> dict[str, Any]:
+    """Read the meters of the record between two clocks, by their names in `Meters`.  Any thread."""
+    one = record[0]
+    return {
+        "drift_ppm": 1e6 * float(one["integral"]),
+        "crossing_ms": 1000 * float(one["target"]) / float(one["rate"]),
+        "deposits": int(one["deposits"]),
+        "starved": int(one["starved"]),
+        "restarts": int(one["restarts"]),
+    }
+
+
+def read_meters(
+    record: Any, sources: tuple[str, ...], worker: Any = None, crossing: Any = None
+) -> Meters:
+    """Read the meters of a record, of a network's and a crossing's if there is one.  Any thread."""
     channels = int(record["channels"])
     scale = parseval(record)
     histogram = record["histogram"].copy()
@@ -189,4 +212,5 @@ def read_meters(record: Any, sources: tuple[str, ...], worker: Any = None) -> Me
         latency_ms=1000 * float(record["latency"]) / float(record["rate"]),
         reduction_db=read_reduction(record),
         **(read_network(worker) if worker is not None else {}),
+        **(read_crossing(crossing) if crossing is not None else {}),
     )

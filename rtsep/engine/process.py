@@ -144,6 +144,19 @@ def process_block(
     set_float_mode(mode)
 
 
+@kernel(exact=True)
+def serve_block(pointer, x, y, n, flags, begin):
+    """A device's block, begun at `begin` ns: process it, count it, and what was late of it."""
+    state = carray(pointer, (1,))[0]
+    none, one = np.int64(0), np.int64(1)
+    call(state.process, pointer, x, y, y, none, n, one, state.channels)
+    state.blocks += 1
+    if flags != 0:
+        state.device_flags += 1
+    if (nanoseconds() - begin) * state.rate > n * 1000000000:
+        state.late_blocks += 1
+
+
 @native(
     SAMPLES, SAMPLES, types.uint64, types.voidptr, types.uint64, STATE_POINTER, returns=types.int32
 )
@@ -152,13 +165,5 @@ def stream_callback(x: Any, y: Any, n: int, times: Any, flags: int, pointer: Any
 
     userdata is the address of the record.  Counts blocks, late blocks and the device's own flags.
     """
-    begin = nanoseconds()
-    state = carray(pointer, (1,))[0]
-    none, one, count = np.int64(0), np.int64(1), np.int64(n)
-    call(state.process, pointer, x, y, y, none, count, one, state.channels)
-    state.blocks += 1
-    if flags != 0:
-        state.device_flags += 1
-    if (nanoseconds() - begin) * state.rate > count * 1000000000:
-        state.late_blocks += 1
+    serve_block(pointer, x, y, np.int64(n), flags, nanoseconds())
     return 0

@@ -123,3 +123,9 @@ def agreed_channels(source: Device, sink: Device, wanted: int | None) -> int:
             f"output {sink} has {sink.outputs}"
         )
     return wanted
+
+
+def clocks_of(source: Device, sink: Device) -> int:
+    """How many clocks two devices run on: JACK's share one, and a device has one both ways."""
+    jack = "JACK" in source.host_api and "JACK" in sink.host_api
+    return 1 if jack or source.index == sink.index else 2

@@ -22,15 +22,20 @@ PLUGIN_LATENCY = 0.03  # seconds; below, PulseAudio underruns and may lose the s
 
 @dataclass(frozen=True)
 class Route:
-    """From which device to which, at what rate in Hz, with how many channels each way."""
+    """From which device to which, at what rate in Hz, with how many channels each way.
+
+    clocks : 1 where both devices keep time together, else 2.
+    """
 
     source: Device
     sink: Device
     rate: int
     channels: int
+    clocks: int = 1
 
     def __str__(self) -> str:
-        return f"{self.source} to {self.sink}, {self.rate} Hz, {self.channels} channels"
+        own = ", each on its own clock" if self.clocks == 2 else ""
+        return f"{self.source} to {self.sink}, {self.rate} Hz, {self.channels} channels{own}"
 
 
 def _prefer_pipewire() -> None:
@@ -108,12 +113,17 @@ def find_route(
     rate: int | None = None,
     channels: int | None = None,
     host_api: str | None = None,
+    clocks: int | None = None,
 ) -> Route:
-    """Two devices, by index, name or part of a name, that agree on a rate; None is the default."""
+    """Two devices, by index, name or part of a name, that agree on a rate; None is the default.
+
+    clocks : 1 or 2; by what is known of the devices unless given.
+    """
     found = devices()
     i = choice.choose(found, source, INPUT, host_api)
     o = choice.choose(found, sink, OUTPUT, host_api)
-    return Route(i, o, choice.agreed_rate(i, o, rate), choice.agreed_channels(i, o, channels))
+    many = clocks or choice.clocks_of(i, o)
+    return Route(i, o, choice.agreed_rate(i, o, rate), choice.agreed_channels(i, o, channels), many)
 
 
 def asked_latency(route: Route, seconds: float | None, force: bool) -> tuple[float, float]:

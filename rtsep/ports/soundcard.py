@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 from rtsep.engine.engine import Engine
+from rtsep.ports.pair import Pair
 from rtsep.ports.portaudio import Route, asked_latency, open_stream, reason, sounddevice
 
 STALL = 2.0  # seconds without a callback after which a sound server is taken for dead
@@ -46,10 +47,16 @@ class _Open:
 _open: set[_Open] = set()
 
 
+def _counts(engine: Engine) -> tuple[int, ...]:
+    """Blocks so far, of every device whose callbacks have to come."""
+    meters = engine.meters()
+    return (meters.blocks,) if engine.crossing is None else (meters.blocks, meters.deposits)
+
+
 def _beats(engine: Engine) -> bool:
-    """Whether the audio thread is alive: waits for its next block."""
-    before, end = engine.meters().blocks, time.monotonic() + STALL
-    while engine.meters().blocks == before:
+    """Whether all audio threads are alive: waits for their next blocks."""
+    before, end = _counts(engine), time.monotonic() + STALL
+    while any(now == then for now, then in zip(_counts(engine), before, strict=True)):
         if time.monotonic() > end:
             return False
         time.sleep(0.005)
@@ -126,9 +133,11 @@ class SoundcardStream:
             )
         engine.check_block(block)
         self.engine, self.route = engine, route
-        self._silent, self._seen, self._looked = 0.0, -1, 0.0
+        self._silent, self._looked = [0.0, 0.0], 0.0
+        self._seen: tuple[int, ...] = (-1, -1)
         asked = asked_latency(route, latency, force)
-        self._opened = _Open(open_stream(engine, route, block, asked), engine)
+        opening = Pair if route.clocks == 2 else open_stream
+        self._opened = _Open(opening(engine, route, block, asked), engine)
         _open.add(self._opened)
         _shut_at_exit()
         self._finalizer = weakref.finalize(self, _shut, self._opened)
@@ -143,7 +152,7 @@ class SoundcardStream:
     def start(self) -> None:
         """Let the device call the engine."""
         sd = sounddevice()
-        self._silent, self._looked = 0.0, time.monotonic()
+        self._silent, self._looked = [0.0, 0.0], time.monotonic()
         self._opened.running = self.engine.live = True
         try:
             self._opened.stream.start()
@@ -156,12 +165,14 @@ class SoundcardStream:
 
         The stream is abandoned by then: it is never stopped, its memory stays.
         """
-        now, blocks = time.monotonic(), self.engine.meters().blocks
-        self._silent += min(now - self._looked, GLANCE)
-        self._looked = now
-        if blocks != self._seen:
-            self._seen, self._silent = blocks, 0.0
-        elif self._silent > STALL:
+        now, counts = time.monotonic(), _counts(self.engine)
+        passed = min(now - self._looked, GLANCE)
+        self._silent = [
+            silent + passed if count == before else 0.0
+            for silent, count, before in zip(self._silent, counts, self._seen, strict=False)
+        ]
+        self._looked, self._seen = now, counts
+        if max(self._silent) > STALL:
             _abandon(self._opened)
             raise SoundServerLost(f"the sound server of {self.route} no longer answers")
 
