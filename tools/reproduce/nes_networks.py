@@ -92,8 +92,8 @@ Of 2500 images instead of 12000, with a quarter of the channels and 32 epochs in
 250, NES and the supervised network each fall 5 to 6 dB short of the published figures, by nearly \
 the same: size is the likely reason, the paper's own was not run. The order of methods holds: \
 LMM, AM, NES, supervised. NES comes within 0.5 and 0.6 dB of supervised (published: 0.7 and 1.0), \
-2.0 and 2.7 dB over AM. Other methods' estimates speed it up: after one iteration it is 0.8 to 1.6 \
-dB better from them than from y / 2; after four the starts differ by 0.2 dB, the published by 0.5."""
+2.0 and 2.7 dB over AM. Others' estimates speed it up: after one iteration it is 0.8 to 1.6 \
+dB better from them than from y / 2; after four the starts differ by 0.2 dB, published: 0.5."""
 
 
 def main() -> None:
