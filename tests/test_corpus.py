@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+import soxr
 
 from models import babble
 from rtsep.learn import learn_basis
@@ -96,6 +97,44 @@ def test_learning_takes_them_and_the_card_names_every_file(takes):
     assert record == {
         "corpus": "a.wav, b.flac, c.wav", "licence": "not stated", "files": 3, "seconds": 3.0,
     }  # fmt: skip
+
+
+WRITTEN = {
+    "a.wav": (16000, {}),
+    "b.flac": (16000, {}),
+    "c.ogg": (22050, {"subtype": "VORBIS"}),
+    "d.opus": (48000, {"format": "OGG", "subtype": "OPUS"}),
+    "e.mp3": (44100, {}),
+}
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """One sound in every format and at as many rates, and a manifest of them."""
+    sound = babble(2 * 48000, level=0.2)
+    for name, (rate, how) in WRITTEN.items():
+        sf.write(tmp_path / name, soxr.resample(sound, 48000, rate), rate, **how)
+    (tmp_path / "all.csv").write_text("\n".join(["file", *WRITTEN]))
+    return tmp_path
+
+
+@pytest.mark.parametrize("named", [".", "*", "all.csv"])
+def test_every_format_is_learned_from_and_listed(mixed, named):
+    made = learn_basis(mixed / named, name="fan", rank=2, passes=5, rate=16000, skip=pytest.fail)
+    (record,) = made.card.trained_on
+    assert record["corpus"] == ", ".join(WRITTEN)
+    assert (record["files"], record["seconds"]) == (5, pytest.approx(10, abs=0.2))
+
+
+def test_every_format_sounds_as_what_was_written(mixed):
+    bases = {}
+    for name in WRITTEN:
+        made = learn_basis(
+            mixed / name, name="fan", method="asvd", rank=1, rate=16000, skip=pytest.fail
+        )
+        bases[name] = made.W["low"][:80]  # below 5 kHz, which no coder cuts
+    for name, W in bases.items():
+        assert np.vdot(W, bases["a.wav"]) > 0.99 * np.vdot(W, W), name
 
 
 def test_licences_of_a_manifest_go_into_the_card(takes):
