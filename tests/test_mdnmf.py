@@ -235,8 +235,18 @@ def test_estimator_has_scikit_learns_face(U, U_hat):
     assert np.allclose(model.components_.T, twin.W, rtol=1e-5)
     assert model.inverse_transform(H) == pytest.approx((twin.W @ twin.H).T, rel=1e-4)
     assert model.transform(U.T).shape == (60, 4)
+    assert model.set_params(tau=0.3).get_params() == clone(model).get_params()
     with pytest.raises(ValueError, match="rank"):
         model.set_params(rank=3)
+    for ask in (clone(model).transform, clone(model).inverse_transform):
+        with pytest.raises(ValueError, match="call fit first"):
+            ask(U.T)
+
+
+@pytest.mark.parametrize("mu_H", [-1.0, np.nan, [0.1, -0.1, 0.1, 0.1]])
+def test_penalties_under_zero_are_refused(mu_H):
+    with pytest.raises(ValueError, match=r"mu_H is (-|nan).*wanted: 0 or more"):
+        NMF(4, mu_H=mu_H)
 
 
 BAD = {

@@ -58,12 +58,12 @@ class MDNMF:
     def transform(self, X: ArrayLike) -> Array:
         """Activations (samples, n_components) of X under components_."""
         nmf = self._nmf()
-        nmf.W = self.components_.T
+        nmf.W = self._learned().T
         return np.ascontiguousarray(nmf.transform(matrix(np.transpose(X), "X")).T)
 
     def inverse_transform(self, X: ArrayLike) -> Array:
         """Rows that activations (samples, n_components) stand for."""
-        return np.asarray(X, np.float32) @ self.components_
+        return np.asarray(X, np.float32) @ self._learned()
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Settings by name."""
@@ -77,6 +77,11 @@ class MDNMF:
         for name, value in settings.items():
             setattr(self, name, value)
         return self
+
+    def _learned(self) -> Array:
+        if not hasattr(self, "components_"):
+            raise ValueError("components_ is not there yet (wanted: call fit first)")
+        return self.components_
 
     def _nmf(self) -> NMF:
         return NMF(

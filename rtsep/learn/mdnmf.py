@@ -81,6 +81,7 @@ class NMF:
         one_of("init", self.init, STARTS)
         one_of("true_sample", self.true_sample, KINDS)
         at_least(0, tau_A=self.tau_A, tau_S=self.tau_S, tau_W=self.tau_W, mu_W=self.mu_W)
+        at_least(0, mu_H=float(np.min(np.asarray(self.mu_H, np.float64))))
         at_least(0, epochs=self.epochs, warm_start_epochs=self.warm_start_epochs)
         at_least(1, test_epochs=self.test_epochs)
         for name in ("batch_size", "batch_size_adv", "batch_size_sup"):
