@@ -43,12 +43,20 @@ def crossing(meters: "Meters") -> str:
     )
 
 
+def overload(meters: "Meters") -> str:
+    """What is left out for want of time, where it ever was."""
+    if not meters.overloads:
+        return ""
+    done = ("all", "fewer steps", "no learning", "dry")[meters.rung]
+    return f"  overloads {meters.overloads} (now: {done})"
+
+
 def timing(meters: "Meters") -> str:
     return (
         f"latency {meters.latency_ms:.1f} ms  load {100 * meters.load:.1f} %  hop p50 "
         f"{meters.hop_p50_us:.0f} p99 {meters.hop_p99_us:.0f} max {meters.hop_max_us:.0f} us  "
         f"blocks {meters.blocks}  late {meters.late_blocks}  clipped {meters.clipped}"
-        f"{network(meters)}{crossing(meters)}"
+        f"{overload(meters)}{network(meters)}{crossing(meters)}"
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from rtsep.dsp.kernel import kernel
 from rtsep.dsp.machine import address_of, call
+from rtsep.engine.ladder import effort
 
 
 @kernel
@@ -16,6 +17,7 @@ def look(state):
     """Show the newest magnitudes to the active slot's network."""
     slot = state.slot[state.active]
     if slot.look != 0:
+        slot.effort = effort(state)
         for i in range(state.lanes):
             for f in range(state.bins):
                 slot.lane[i].v[f] = state.magnitude[i, f]

@@ -159,7 +159,8 @@ class Engine:
         self._employ()
 
     def _employ(self) -> None:
-        """Networks' worker threads are there for a live stream in real time alone."""
+        """Networks' worker threads and the ladder are there for a stream in real time alone."""
+        self._state["ladder"] = self._live and not self._freewheel
         for evaluation in filter(None, self._evaluations):
             if self._live and not self._freewheel:
                 evaluation.start()

@@ -14,6 +14,7 @@ from rtsep.dsp.masks import apply, blend, bound, multiply, release, shade, weigh
 from rtsep.dsp.spectra import add_power, power_to_magnitude, to_frame, to_spectrum
 from rtsep.engine.delay import hold_back, look, must_restart
 from rtsep.engine.glides import glide
+from rtsep.engine.ladder import DRY_PATH, effort
 from rtsep.engine.state import (
     BLEND,
     FREEZE,
@@ -55,7 +56,9 @@ def separate(state, slot):
     for i in range(state.lanes):
         for f in range(state.bins):
             slot.lane[i].v[f] = state.magnitude[i, f]
-    call(slot.separate, address_of(slot))
+    slot.effort = effort(state)
+    if slot.effort < DRY_PATH or slot.worker != 0:
+        call(slot.separate, address_of(slot))
 
 
 @kernel

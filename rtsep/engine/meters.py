@@ -99,6 +99,8 @@ class Meters:
     network_late : hops whose mask was not there in time and was held over.  network_failed : runs
     that gave no mask.
 
+    rung : 0 does all there is to do, 3 is the dry path (see `rtsep.engine.ladder`); overloads :
+    steps down so far; idle_hops : left out for there was nothing to hear.
     With two devices on two clocks: drift_ppm is how much faster the input's is, crossing_ms the
     time between their callbacks, constant; deposits are the input's blocks, starved the output's
     that lacked samples, restarts the times it began anew.
@@ -128,6 +130,9 @@ class Meters:
     network_p999_us: float = 0.0
     network_max_us: float = 0.0
     reduction_db: float = 0.0
+    rung: int = 0
+    overloads: int = 0
+    idle_hops: int = 0
     drift_ppm: float = 0.0
     crossing_ms: float = 0.0
     deposits: int = 0
@@ -211,6 +216,9 @@ def read_meters(
         nonfinite=int(record["nonfinite"]),
         latency_ms=1000 * float(record["latency"]) / float(record["rate"]),
         reduction_db=read_reduction(record),
+        rung=int(record["rung"]),
+        overloads=int(record["overloads"]),
+        idle_hops=int(record["idle_hops"]),
         **(read_network(worker) if worker is not None else {}),
         **(read_crossing(crossing) if crossing is not None else {}),
     )

@@ -14,6 +14,7 @@ from rtsep.dsp.machine import FLUSH, call, float_mode, nanoseconds, set_float_mo
 from rtsep.engine.delay import restart
 from rtsep.engine.glides import glide, latch
 from rtsep.engine.hop import run_hop
+from rtsep.engine.ladder import is_idle, judge, relieve
 from rtsep.engine.meters import count_time, measure
 from rtsep.engine.requests import serve
 from rtsep.engine.state import (
@@ -55,6 +56,8 @@ def take_in(state, x, start, count, channel_step, sample_step):
                 state.nonfinite += 1
             state.dry[c, (state.at + i) % DRY] = a
             state.hop_in[c, state.fill + i] = a * gain
+            if a != 0:
+                state.loud = 1
             total += a
         state.capture[(state.samples + i) % CAPTURE] = total / state.channels
 
@@ -67,7 +70,7 @@ def give_out(state, y, start, count, channel_step, sample_step):
     """
     for i in range(count):
         gain = np.float32(glide(state.glides, OUTPUT_GAIN))
-        bypass = np.float32(glide(state.glides, BYPASS))
+        bypass = np.float32(max(glide(state.glides, BYPASS), relieve(state)))
         passed = (state.fill + i + 1) / state.hop
         level = np.float32(state.level + passed * (state.next_level - state.level))
         for c in range(state.channels):
@@ -97,7 +100,8 @@ def turn_hop(state):
     begin = nanoseconds()
     restart(state)
     serve(state)
-    run_hop(state)
+    if not is_idle(state):
+        run_hop(state)
     measure(state)
     count_time(state, nanoseconds() - begin)
 
@@ -144,6 +148,12 @@ def process_block(
     set_float_mode(mode)
 
 
+@native(STATE_POINTER, *[types.int64] * 3)
+def judge_at(pointer: Any, n: int, begin: int, end: int) -> None:
+    """`judge` of a block whose times in ns the caller tells."""
+    judge(carray(pointer, (1,))[0], n, begin, end)
+
+
 @kernel(exact=True)
 def serve_block(pointer, x, y, n, flags, begin):
     """A device's block, begun at `begin` ns: process it, count it, and what was late of it."""
@@ -153,8 +163,10 @@ def serve_block(pointer, x, y, n, flags, begin):
     state.blocks += 1
     if flags != 0:
         state.device_flags += 1
-    if (nanoseconds() - begin) * state.rate > n * 1000000000:
+    end = nanoseconds()
+    if (end - begin) * state.rate > n * 1000000000:
         state.late_blocks += 1
+    judge(state, n, begin, end)
 
 
 @native(

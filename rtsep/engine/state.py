@@ -1,7 +1,7 @@
 """The record: the whole state of an engine, shared by the audio thread and control.
 
-One writer per field.  Control writes row TARGET of the glides, `requested`, the request counters
-and what they ask for; compiled code in the audio thread writes everything else.
+One writer per field.  Control writes row TARGET of the glides, `requested`, `ladder`, the request
+counters and what they ask for; compiled code in the audio thread writes everything else.
 """
 
 from typing import Any
@@ -48,6 +48,7 @@ STATE = record_type(
     # control
     ("glides", np.float64, (5, PARAMETERS)),
     ("requested", np.int64),
+    ("ladder", np.int64),
     ("snapshot_request", np.int64),
     ("restore_request", np.int64),
     # the stream
@@ -78,6 +79,20 @@ STATE = record_type(
     ("stem_out", np.float32, (SOURCES, CHANNELS, HOP)),
     ("capture", np.float32, (CAPTURE,)),
     ("ahead", np.float32, (DELAYS, CHANNELS, 3, BINS)),
+    # what is too much, or nothing at all
+    ("rung", np.int64),
+    ("paced", np.int64),
+    ("mark_sample", np.int64),
+    ("mark_time", np.int64),
+    ("strain", np.float64),
+    ("calm", np.float64),
+    ("relapse", np.float64),
+    ("patience", np.float64),
+    ("relief", np.float64),
+    ("loud", np.int64),
+    ("quiet", np.int64),
+    ("overloads", np.int64),
+    ("idle_hops", np.int64),
     # served at a hop boundary
     ("snapshot_served", np.int64),
     ("restore_served", np.int64),

@@ -26,7 +26,7 @@ def fit(slot, lane):
     if rank > known:
         for k in range(known, rank + 1):
             lane.c[k] = 0
-        if slot.frozen == 0 and not is_silent(slot, lane):
+        if slot.frozen == 0 and slot.effort < 2 and not is_silent(slot, lane):
             for f in range(active):
                 lane.u[f] = lane.q[f]
             follow(

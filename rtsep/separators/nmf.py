@@ -31,12 +31,13 @@ def fit(slot, lane):
     total = total_of(lane.u, slot.active)
     lane.peak = max(total, lane.peak * np.float32(0.9999))
     floor = LEAST_SHARE * total + np.float32(1e-12)
-    still = slot.frozen != 0 or slot.rank == slot.known or is_silent(slot, lane)
+    still = slot.frozen != 0 or slot.effort > 1 or slot.rank == slot.known or is_silent(slot, lane)
     prior = (1 - slot.rho) * slot.pseudo_count * lane.peak
     for k in range(slot.rank):
         lane.h[k] = max(lane.h[k], floor)
         lane.previous[k] = lane.h[k]
-    for turn in range(slot.alternations):
+    alternations = slot.alternations if slot.effort == 0 else 1
+    for turn in range(alternations):
         solve(
             slot.divergence, slot.steps, lane.W, lane.u, lane.h, lane.previous, slot.sparsity,
             slot.smoothness, floor, lane.y, lane.q, lane.a, lane.c, slot.rank, slot.active,
@@ -44,7 +45,7 @@ def fit(slot, lane):
         if not still:
             adapt(
                 lane.W, lane.statistics, lane.u, lane.h, slot.rho, prior,
-                turn == slot.alternations - 1, lane.y, lane.q, slot.known, slot.rank, slot.active,
+                turn == alternations - 1, lane.y, lane.q, slot.known, slot.rank, slot.active,
             )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ delay                                      hops between the newest frame and the
 worker                                     address of the WORKER record of a network
 lanes, bins, active                        lanes in use, bins F, bins the model knows
 sources, known, rank                       sources, known components K0, all components K
+effort                                     0 all, 1 fewer steps, 2 no learning, 3 none
 modelled                                   sources that the basis explains: the first ones
 first            (SOURCES + 1,)            component range of every source
 lane.v           (BINS,)                   in: magnitude of the frame
@@ -71,6 +72,7 @@ SLOT = record_type(
     ("steps", np.int64),
     ("alternations", np.int64),
     ("frozen", np.int64),
+    ("effort", np.int64),
     ("turn", np.int64),
     ("look", np.int64),
     ("explain", np.int64),

@@ -126,6 +126,8 @@ def hand_over(worker, slot):
             )  # fmt: skip
         worker.frame_of[place] = number
     give(worker.words, ASKED, number + 1)
+    if slot.effort > 2:
+        return
     if worker.synchronous != 0:
         while answer(worker):
             pass

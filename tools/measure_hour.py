@@ -1,0 +1,132 @@
+"""An hour of live stream in real time: late blocks beside what the host stole, delay, memory.
+
+A JACK server of its own on a dummy device calls for 128 samples every 2.67 ms, through two streams
+as for two devices on two clocks, with a default model and its unknown source learning.  The dummy
+device is silent, so the input's callback is handed prepared noise; what is played is compared with
+it: `delay` is how many samples it is behind, exactly.  Linux, with jackd installed.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from circumstances import Row, arguments, host_time, measured
+from measure_memory import resident
+from numba import carray, types
+from specimens import babble, random_model
+
+import rtsep
+from rtsep.dsp.machine import call, pointer_to
+from rtsep.engine import crossing as between
+from rtsep.engine.crossing import CROSSING_POINTER, state_at
+from rtsep.ports import pair
+from rtsep.ports.portaudio import find_route
+from rtsep.ports.soundcard import SoundcardStream
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+import servers
+
+RATE, BLOCK, BLOCKS, RANK = 48000, 128, 1024, 64
+PERIOD = BLOCK * BLOCKS
+noise = np.ascontiguousarray(babble(PERIOD / RATE)[0])
+played = np.zeros(PERIOD, np.float32)
+HEARD, PLAYED = noise.ctypes.data, played.ctypes.data
+TAKE, GIVE = between.input_callback.address, between.output_callback.address
+ADDRESS, floats_at = types.voidptr, pointer_to(types.float32)
+SHAPE = types.int32(
+    ADDRESS, types.CPointer(types.float32), types.uint64, ADDRESS, types.uint64, CROSSING_POINTER
+)
+
+
+@numba.cfunc(SHAPE)
+def take(x: Any, y: Any, n: int, times: Any, flags: int, pointer: Any) -> int:
+    """The input's callback, on the next block of noise."""
+    cross = carray(pointer, (1,))[0]
+    at = cross.deposits % BLOCKS
+    call(TAKE, HEARD + at * (4 * BLOCK), y, n, times, flags, pointer)
+    return 0
+
+
+@numba.cfunc(SHAPE)
+def give(x: Any, y: Any, n: int, times: Any, flags: int, pointer: Any) -> int:
+    """The output's callback; what it played is kept."""
+    state = carray(state_at(carray(pointer, (1,))[0].engine), (1,))[0]
+    kept = carray(floats_at(PLAYED), (PERIOD,))
+    at = state.blocks % BLOCKS * BLOCK
+    call(GIVE, x, y, n, times, flags, pointer)
+    for i in range(BLOCK):
+        kept[at + i] = y[i]
+    return 0
+
+
+def lag(engine: rtsep.Engine) -> int:
+    """How many samples the last second played is behind the noise, by where they agree best."""
+    meters = [engine.meters() for _ in range(20)]
+    ahead = min(
+        each.deposits - each.blocks for each in meters
+    )  # blocks heard before any was played
+    here, y = meters[-1].blocks % BLOCKS * BLOCK, np.zeros(PERIOD, np.float32)
+    last = np.arange(here - RATE, here) % PERIOD
+    y[last] = played[last]
+    shift = int(np.argmax(np.fft.irfft(np.fft.rfft(y) * np.conj(np.fft.rfft(noise)))))
+    return (shift + ahead * BLOCK) % PERIOD
+
+
+def minute(engine: rtsep.Engine, before: Row, begin: float) -> Row:
+    """What the meters have counted since the row before."""
+    meters, (stolen, total) = engine.meters(), host_time()
+    now = {"blocks": meters.blocks, "late": meters.late_blocks, "flags": meters.device_flags,
+           "starved": meters.starved, "stolen": stolen, "ticks": total}  # fmt: skip
+    passed = {name: value - before.get(name, 0) for name, value in now.items()}
+    share = 100 * passed.pop("stolen") / max(1, passed.pop("ticks"))
+    before.update(now)
+    return {
+        "minutes": (time.monotonic() - begin) / 60, **passed, "restarts": meters.restarts,
+        "delay": lag(engine), "drift ppm": meters.drift_ppm, "rung": meters.rung,
+        "p99 us": meters.hop_p99_us, "max us": meters.hop_max_us, "steal %": share,
+        "KiB": resident("self", "VmRSS"),
+    }  # fmt: skip
+
+
+def listen(minutes: float) -> list[Row]:
+    engine = rtsep.Engine(random_model(RANK))
+    pair.input_callback, pair.output_callback = take, give  # type: ignore[attr-defined]
+    route = find_route("system", "system", host_api="jack", clocks=2)
+    with SoundcardStream(engine, route, block=BLOCK), engine.seal():
+        begin, rows, before = time.monotonic(), [], Row()
+        time.sleep(10)  # clocks are learned
+        minute(engine, before, begin)
+        while (left := begin + 60 * minutes - time.monotonic()) > 0:
+            time.sleep(min(60, left))
+            rows.append(minute(engine, before, begin))
+            print(rows[-1], file=sys.stderr, flush=True)
+        return rows
+
+
+def summary(rows: list[Row]) -> Row:
+    calm = [row for row in rows if row["steal %"] < 1]
+    return {
+        "minutes": rows[-1]["minutes"], "blocks": sum(row["blocks"] for row in rows),
+        "late": sum(row["late"] for row in rows), "calm minutes": len(calm),
+        "late there": sum(row["late"] for row in calm), "first delay": rows[0]["delay"],
+        "last delay": rows[-1]["delay"], "KiB first": rows[0]["KiB"], "KiB last": rows[-1]["KiB"],
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--minutes", type=float, default=60)
+    given = parser.parse_args()
+    with measured(given.json) as report, servers.jack(BLOCK, RATE) as server:
+        os.environ.update(server.env)
+        rows = listen(given.minutes)
+        report.table("every minute", rows)
+        report.table("in all", [summary(rows)])
+
+
+if __name__ == "__main__":
+    main()
