@@ -110,10 +110,10 @@ def through_soundcard(
     """From the input device to the output device until it is ended."""
     from rtsep.cli.serving import served
     from rtsep.ports import jack
-    from rtsep.ports.portaudio import find_route
+    from rtsep.ports.portaudio import find_route, name_client
     from rtsep.ports.soundcard import SoundcardStream, SoundServerLost
 
-    jack.name_client(jack.client_name(how["control"]["instance"]))
+    name_client(jack.client_name(how["control"]["instance"]))
     with patient(how["back"]):
         route = find_route(**devices)
     engine = make_engine(

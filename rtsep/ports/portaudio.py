@@ -15,6 +15,7 @@ from typing import Any
 
 from rtsep.engine.engine import Engine
 from rtsep.ports import devices as choice
+from rtsep.ports import jack
 from rtsep.ports.devices import INPUT, OUTPUT, Device
 
 PLUGIN_LATENCY = 0.03  # seconds; below, PulseAudio underruns and may lose the stream's thread
@@ -50,6 +51,12 @@ def _prefer_pipewire() -> None:
     for library in Path("/usr/lib").glob("*/pipewire-0.3/jack/libjack.so.0"):
         with suppress(OSError):  # of another processor
             ctypes.CDLL(str(library), ctypes.RTLD_GLOBAL)
+
+
+def name_client(name: str) -> None:
+    """What to be called in JACK; before PortAudio starts, which then has the right library."""
+    _prefer_pipewire()
+    jack.name_client(name)
 
 
 @cache
