@@ -65,7 +65,7 @@ VARIED = replace(QUICK, backward=0.4, babble=0.15, snr=(-5.0, 15.0))
 PLAIN = replace(QUICK, babble=0, swelling=0, other_speed=QUICK.speed)
 FIRST = Plan(epochs=5, steps=120, rate=1.5e-3, last_rate=1e-3, exponent=0.5, magnitude=0.5)
 LAST = Plan(epochs=9, steps=120, rate=1.5e-3, exponent=0.5, magnitude=0.5)
-LONG = replace(LAST, epochs=40, steps=100, rate=1.2e-3, ratio=0.02)
+LONG = replace(LAST, epochs=18, steps=100, rate=1.2e-3, ratio=0.02)
 AVERAGED = 3  # epochs at the end whose weights are averaged
 TRAININGS = {
     each.name: each
