@@ -136,3 +136,27 @@ def test_committed_results_hold_every_table():
     text = (TOOLS / "RESULTS.md").read_text()
     for start in ("SVD and ASVD", "MDNMF: zeros", "MDNMF on sound", "NES", "The tutorial"):
         assert f"## {start}" in text
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.5])
+def test_coordinate_descent_never_raises_its_objective_and_leaves_what_is_known(sparsity):
+    V = np.random.default_rng(0).random((20, 50))
+    start, losses = np.random.default_rng(1).random((20, 6)), []
+    for passes in (1, 3, 10, 30):
+        W, H = nes_mnist.descended(V, start, 2, passes, sparsity, np.random.default_rng(2))
+        losses.append(0.5 * np.sum((V - W @ H) ** 2) + sparsity * H.sum())
+        assert W.min() >= 0
+        assert H.min() >= 0
+        assert np.allclose(W[:, :2], start[:, :2] / np.linalg.norm(start[:, :2], axis=0))
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_zeros_of_exemplars_stay_without_a_floor_alone(monkeypatch):
+    U = np.random.default_rng(0).random((30, 80), np.float32)
+    U[U < 0.4] = 0
+    grown = mdnmf_mnist.mdnmf.NMF(4, epochs=100).fit_std(U).W
+    for module in mdnmf_mnist.FLOORED:
+        monkeypatch.setattr(module, "FLOOR", np.float32(0))
+    kept = mdnmf_mnist.mdnmf.NMF(4, epochs=100).fit_std(U).W
+    assert (kept == 0).mean() > 0.3
+    assert (grown[kept == 0] > 1e-3).any()

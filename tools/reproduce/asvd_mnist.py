@@ -103,6 +103,15 @@ def nearest(seeds: int, images: Images01, tau: float = 0.15) -> Iterator[Row]:
             yield Row(f"{method} {d}/{d // 2}, {name}", published, [pair[at] for pair in got])
 
 
+def redrawn(seeds: int, count: int, tau: float = 0.15) -> Iterator[Row]:
+    """The experiment that comes nearest with other images, and another start, by every seed."""
+    draws = [draw(seed, count, count, same=True) for seed in range(seeds)]
+    for (method, d), published in PUBLISHED.items():
+        split, weight = (alternated, 0.0) if method == "SVD" else (closed, tau)
+        got = [scores(images, d, weight, split, at)[1] for at, images in enumerate(draws)]
+        yield Row(f"{method} {d}/{d // 2}, median, redrawn", published, got)
+
+
 def starts(seeds: int, images: Images01) -> Iterator[Row]:
     """The same experiments by where the unseen basis comes from."""
     for split in (closed, alternated):
@@ -116,6 +125,7 @@ def starts(seeds: int, images: Images01) -> Iterator[Row]:
 def body(seeds: int, train: int, test: int, few: int) -> str:
     other, same = draw(None, train, test), draw(None, few, few, same=True)
     return "\n\n".join([
+        PROTOCOL,
         f"Learned from the first {train} zeros (and as many mixtures, tau 0.2), judged by the next "
         f"{test} mixtures; unseen basis from the residual (`rtsep.learn.unseen`):",
         table(inductive(seeds, train, test)),
@@ -126,9 +136,23 @@ def body(seeds: int, train: int, test: int, few: int) -> str:
         table(nearest(seeds, same)),
         "As the third, both starts for both:",
         table(starts(seeds, same)),
+        f"As the third, but {few} zeros and ones drawn anew for every seed:",
+        table(redrawn(seeds, few)),
         WHY,
     ])  # fmt: skip
 
+
+PROTOCOL = """\
+Which protocol gives the published figures: the third table's. 500 zeros and ones in MNIST's \
+order, both learned from and mixed; for the SVD the unseen basis by 5 alternations from uniform \
+activations, for the ASVD tau 0.15 against these mixtures and the basis from the residual; \
+Wiener; the median over images of the zeros' PSNR. It was chosen knowing the four figures, among \
+some hundreds of combinations (below), and begins differently for either method: it shows that the \
+figures can be had, not that they were had so. With 500 others drawn by every seed (fifth table) \
+two of the four stay within 0.3 dB and the 16/8 ones fall to -0.54 and -0.34, so that a part of \
+the agreement is those very images. Who did not know the figures would choose the first table's, \
+and come out 0.0 to 2.1 dB under them. What stays under each: ASVD gains over the SVD, 2.3 dB \
+and more at 16/8, 9 dB and more at 128/64."""
 
 WHY = """\
 Why the first table differs: its unseen basis is the global minimum of the objective, which is \
