@@ -111,6 +111,14 @@ def test_what_is_missing_fades_out_and_in(name):
     assert np.abs(np.diff(heard.y[RATE:].astype(float))).max() < largest
 
 
+@pytest.mark.parametrize("stall", [(0.8, 0.83), (0.8, 0.81), (0, 0)])
+def test_nothing_is_read_that_has_not_been_written(stall):
+    heard = run(Device(50, (128,), 1e-3, stall), Device(-50, (128,)), 1.2, ring=np.nan)
+    assert (heard.record["starved"] > 0) == (stall[0] > 0)
+    assert np.isfinite(heard.y).all()
+    assert np.abs(heard.y).max() > 0.4
+
+
 def card(index, api):
     return Card(index, "any", api, 1, 1, RATE)
 

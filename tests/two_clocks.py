@@ -61,10 +61,11 @@ def sound(hertz, level, start, n, rate):
     return (level * np.sin(2 * np.pi * hertz / rate * np.arange(start, start + n))).astype("f4")
 
 
-def run(source, sink, seconds, *, rate=48000, hertz=1000.0, level=0.5, keep=None, seed=0):
-    """A sine from one device to the other.  keep : seconds from which on y is kept."""
+def run(source, sink, seconds, *, rate=48000, hertz=1000.0, level=0.5, ring=0.0, seed=0):
+    """A sine from one device to the other.  ring : what is in it before anything is written."""
     record = crossing(rate, 1)
     one, address = record[0], record.ctypes.data
+    one["ring"] = ring
     i_start, i_size, i_at = calls(source, rate, seconds + 2, False, seed)
     o_start, o_size, o_at = calls(sink, rate, seconds, True, seed + 1)
     tone = sound(hertz, level, 0, int(i_start[-1] + i_size[-1]), rate)
