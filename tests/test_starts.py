@@ -141,11 +141,18 @@ def test_a_streaming_network_learns_from_estimates(heard, tmp_path, method, init
 
 def test_a_network_teaches_another(heard, tmp_path):
     from rtsep.artefacts.network import save_network
+    from rtsep.learn.export import carded
 
     first = learn_network(task(heard, "supervised", tmp_path / "a"), name="n", source="tones")
     save_network(tmp_path / "teacher.onnx", first)
     given = task(heard, "distil", tmp_path / "b", init=str(tmp_path / "teacher.onnx"))
     assert learn_network(given, name="n").card.quality["method"] == "distil from teacher"
+    before = {*(tmp_path / "b").glob("estimates-*.pcm")}
+    save_network(tmp_path / "teacher.onnx", carded(first, created="later"))
+    (tmp_path / "b" / "iteration-0.pt").unlink()
+    learn_network(given, name="n")
+    assert len(before) == 1
+    assert len({*(tmp_path / "b").glob("estimates-*.pcm")} - before) == 1
 
 
 @pytest.mark.parametrize(

@@ -166,8 +166,9 @@ class _Parts:
         assert self.mixtures is not None
         assert self.observed is not None
         heard = Heard(self.observed, self.mixtures, self.clean, **self.task.start)
-        key = digest([*stamps(each.name for each in self.used if Path(each.name).is_file()),
-                      repr(self.task.start), method])  # fmt: skip
+        files = [*(each.name for each in self.used), method]
+        made_of = stamps(name for name in files if Path(name).is_file())
+        key = digest([*made_of, repr(self.task.start), method])
 
         def mask() -> "Mask":
             return BY[method](heard) if method in BY else by_network(Path(method))
