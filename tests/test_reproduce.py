@@ -154,9 +154,10 @@ def test_coordinate_descent_never_raises_its_objective_and_leaves_what_is_known(
 def test_zeros_of_exemplars_stay_without_a_floor_alone(monkeypatch):
     U = np.random.default_rng(0).random((30, 80), np.float32)
     U[U < 0.4] = 0
-    grown = mdnmf_mnist.mdnmf.NMF(4, epochs=100).fit_std(U).W
+    settings = {"batch_size": 10, "epochs": 100}  # 800 steps, as the table has 1000
+    grown = mdnmf_mnist.mdnmf.NMF(2, **settings).fit_std(U).W
     for module in mdnmf_mnist.FLOORED:
         monkeypatch.setattr(module, "FLOOR", np.float32(0))
-    kept = mdnmf_mnist.mdnmf.NMF(4, epochs=100).fit_std(U).W
+    kept = mdnmf_mnist.mdnmf.NMF(2, **settings).fit_std(U).W
     assert (kept == 0).mean() > 0.3
-    assert (grown[kept == 0] > 1e-3).any()
+    assert (grown[kept == 0] > 1e-2).any()
