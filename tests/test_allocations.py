@@ -26,7 +26,7 @@ counter.drive.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_ulong] + [ctypes.c_lo
 
 def asked(callback, userdata, channels=1, times={CALLBACKS}):
     x = np.repeat(babble({BLOCK} * times), channels)
-    y = np.empty({BLOCK} * channels, np.float32)
+    y = np.empty({BLOCK} * channels * 8, np.float32)
     return counter.drive(
         callback, x.ctypes.data, y.ctypes.data, {BLOCK}, channels, times, userdata)
 
@@ -41,6 +41,9 @@ for kind in ("nmf", "asvd", "bypass"):
         print(kind, "swapping", asked(engine.callback.address, engine.address, channels, 200))
         assert engine.meters().blocks == {CALLBACKS} + 200
         assert engine.meters().hops == ({CALLBACKS} + 200) * {BLOCK} // engine.spec.hop
+engine = rtsep.Engine(separator("nmf"))
+engine.stems = len(engine.sources)
+print("stems", asked(engine.callback.address, engine.address))
 engine = rtsep.Engine("bypass")
 cross = crossing(engine.rate, 1, engine.address)
 count = 0
@@ -81,7 +84,7 @@ def test_thousands_of_callbacks_ask_nothing_of_the_heap(counter, warm):
     assert ran.returncode == 0, ran.stderr
     greedy, *counts = ran.stdout.splitlines()
     assert greedy == "greedy 9", "the counter does not count"
-    assert len(counts) == 19
+    assert len(counts) == 20
     in_place = [line for line in counts if "in place" in line]
     assert {line.split()[-1] for line in in_place} == {"some"}, "the runtime allocates"
     assert {line.split()[-1] for line in counts if line not in in_place} == {"0"}, ran.stdout

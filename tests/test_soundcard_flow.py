@@ -27,7 +27,7 @@ RUN = [
     "--rate",
     str(RATE),
 ]
-RUN += ["--channels", "1", "--seconds", str(LEAD + SECONDS + 4)]
+RUN += ["--channels", "1", "--seconds", str(LEAD + SECONDS + 6)]
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +43,16 @@ def heard_live(server, devices, played, folder, microphone="rtsep_mic"):
     recorded = folder / "recorded.wav"
     live = subprocess.Popen([*RUN, *devices], env=server.env, stdout=subprocess.PIPE)
     time.sleep(2)  # to load
+    for _ in range(200):  # a virtual one comes with the stream
+        known = subprocess.check_output(["pactl", "list", "short", "sources"], env=server.env)
+        if microphone.encode() in known.split():
+            break
+        time.sleep(0.1)
     record = ["parecord", "-d", microphone, "--latency-msec=20", f"--rate={RATE}", "--channels=1"]
     recorder = subprocess.Popen([*record, "--file-format=wav", str(recorded)], env=server.env)
     player = ["paplay", "--latency-msec=50", "-d", "mic_feed", str(played)]
     subprocess.run(player, env=server.env, timeout=30, check=True)
+    time.sleep(1.5)  # what is still on its way through the server
     recorder.send_signal(signal.SIGINT)
     recorder.wait(10)
     told, _ = live.communicate(timeout=30)

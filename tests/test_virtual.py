@@ -140,10 +140,46 @@ def test_it_comes_out_separated(pulse_server, tmp_path):
     before = si_sdr(voice, voice + noise[: len(voice)])
     after = max(best_si_sdr(voice, heard(pulse_server, words, tmp_path)[0]) for _ in range(2))
     assert after > before + 4
+    stem = heard(pulse_server, [*words, "--stems"], tmp_path, f"{MICROPHONE}_unknown")[0]
+    assert best_si_sdr(voice, stem) > before + 2
 
 
-def heard(server, words, folder):
-    return heard_live(server, words, folder / "mixture.wav", folder, MICROPHONE)
+def test_each_source_is_a_microphone_of_its_own_and_together_they_are_the_input(
+    server, played, tmp_path
+):
+    before = listed(server)
+    process = live(server, "--stems", "--model", "rain", "--input", "mic_feed.monitor")
+    stems = {f"{MICROPHONE}_rain", f"{MICROPHONE}_unknown"}
+    assert stems <= listed(server)
+    process.kill()
+    process.wait()
+    process = live(server)  # one channel again: what was left over does not fit
+    assert MICROPHONE in listed(server)
+    assert not stems & listed(server)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert listed(server) == before
+    words = ["--virtual", "--stems", "--input", "mic_feed.monitor", "--device-latency", "0.04"]
+    assert flows(server, [*words, "--model", "rain"], played, tmp_path, MICROPHONE) is not None
+    assert listed(server) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--stems", "--playback"], "--stems takes neither --playback nor --input-file"),
+        (["--virtual", "--stems", *["-m", "rain", "-m", "fire", "-m", "sea"] * 3], "10 channels"),
+    ],
+)
+def test_stems_that_cannot_be_are_one_line(pulse_server, words, line):
+    code, _, errors = run(pulse_server, "live", *words)
+    assert code == 2
+    assert line in errors.splitlines()[-1]
+    assert not any(name.startswith("rtsep_main") for name in listed(pulse_server))
+
+
+def heard(server, words, folder, microphone=MICROPHONE):
+    return heard_live(server, words, folder / "mixture.wav", folder, microphone)
 
 
 def best_si_sdr(reference, recorded):

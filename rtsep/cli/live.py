@@ -119,6 +119,7 @@ def through_soundcard(
     engine = make_engine(
         rate=route.rate, channels=route.channels, max_block=how["block"] or None, **arguments
     )
+    engine.stems = len(engine.sources) if how["stems"] else 0
     with patient(how["back"]):
         stream = SoundcardStream(
             engine, route, block=how["block"], latency=how["device_latency"], force=how["force"]
@@ -129,7 +130,8 @@ def through_soundcard(
     end = begin + how["seconds"] if how["seconds"] is not None else float("inf")
     try:
         with (
-            ended_by_signals() as stop, engine.seal(), closing(stream), ports_named(route),
+            ended_by_signals() as stop, engine.seal(), closing(stream),
+            ports_named(route, engine),
             served(engine, **how["control"]) as desk,
             watched(engine, desk, how.get("way") or str(route), how, times) as tell,
         ):  # fmt: skip
@@ -150,12 +152,16 @@ def through_soundcard(
     return engine, report | {"seconds": time.monotonic() - begin, "lost": times}
 
 
-def ports_named(route: "Route") -> AbstractContextManager[None]:
-    """JACK's ports by number, and connected again when their other ends come back."""
+def ports_named(route: "Route", engine: "Engine") -> AbstractContextManager[None]:
+    """JACK's ports by number or source, connected again when their other ends come back."""
     from rtsep.ports import jack
 
     numbers = range(1, route.channels + 1)
-    inputs, outputs = ([f"{way}_{i}" for i in numbers] for way in ("input", "output"))
+    inputs = [f"input_{i}" for i in numbers]
+    outputs = [f"output_{i}" for i in numbers]
+    if engine.stems:
+        ends = [f"_{i}" for i in numbers] if route.channels > 1 else [""]
+        outputs = [f"output_{name}{end}" for name in engine.sources for end in ends]
     return jack.patched(route.source.host_api, inputs, outputs)
 
 
@@ -173,6 +179,7 @@ def through_virtual(
     devices: dict[str, Any], arguments: dict[str, Any], how: dict[str, Any]
 ) -> tuple["Engine", dict[str, Any]]:
     """From the microphone into a virtual one, or from a virtual speaker to the real one."""
+    from rtsep.engine.models import sources_of
     from rtsep.ports.virtual import RATE
 
     device = named(how["control"]["instance"], how["playback"])
@@ -182,7 +189,8 @@ def through_virtual(
     devices.setdefault("rate", RATE)
     with ExitStack() as stack:
         with patient(how["back"]):
-            real = stack.enter_context(devices_for(device, wanted, channels, how["default"]))
+            stems = sources_of(arguments["models"] or ["speech"]) if how["stems"] else ()
+            real = stack.enter_context(devices_for(device, wanted, channels, how["default"], stems))
         how["names"] = {end: real}
         ends = (device.title, real) if how["playback"] else (real, device.title)
         how["way"] = " to ".join(ends)
@@ -265,6 +273,10 @@ def live(
     ] = False,
     playback: Playback = False,
     default: DefaultDevice = False,
+    stems: Annotated[
+        bool,
+        typer.Option("--stems", help="A channel and a microphone for each source."),
+    ] = False,
     once: Annotated[
         bool, typer.Option("--once", help="End where the sound goes away, do not wait for it.")
     ] = False,
@@ -285,6 +297,8 @@ def live(
     virtual = virtual or playback
     if default and not virtual:
         raise ValueError("--default needs --virtual or --playback")
+    if stems and (playback or input_file is not None):
+        raise ValueError("--stems takes neither --playback nor --input-file")
     if virtual and input_file is not None:
         raise ValueError(f"--virtual takes no --input-file (given: {input_file})")
     back = taken()
@@ -303,7 +317,7 @@ def live(
     how: dict[str, Any] = {"block": blocksize, "seconds": seconds, "control": control}
     how |= {"back": back, "once": once}
     how |= {"device_latency": device_latency, "force": force}
-    how |= {"playback": playback, "default": default}
+    how |= {"playback": playback, "default": default, "stems": stems}
     with journal(log) as how["log"]:
         if input_file is not None:
             engine, report = through_files(input_file, output_file, arguments, how)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,17 +35,18 @@ def named(instance: str | None, playback: bool) -> "Virtual":
 
 @contextmanager
 def devices_for(
-    virtual: "Virtual", wanted: str | None, channels: int, default: bool
+    virtual: "Virtual", wanted: str | None, channels: int, default: bool, stems: Sequence[str] = ()
 ) -> Iterator[str]:
     """Lead PortAudio through a virtual device, before it starts; the real device's name."""
     from rtsep.ports import virtual as devices
 
     with ExitStack() as stack:
-        found = stack.enter_context(devices.routed(virtual, wanted, channels))
+        found = stack.enter_context(devices.routed(virtual, wanted, channels, stems))
         if default:
             stack.enter_context(devices.default_device(virtual))
         os.environ |= {"PULSE_SOURCE": found.source, "PULSE_SINK": found.sink}
-        say(f"programs find it as {virtual.title!r}; from {found.source} to {found.sink}")
+        beside = f", and each of {', '.join(stems)}" if stems else ""
+        say(f"programs find it as {virtual.title!r}{beside}; from {found.source} to {found.sink}")
         yield found.sink if virtual.playback else found.source
 
 

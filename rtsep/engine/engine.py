@@ -30,6 +30,7 @@ from rtsep.engine.parameters import Parameter, Value, find_parameter, parameters
 from rtsep.engine.process import process_block, stream_callback
 from rtsep.engine.roles import kept_by_name, kept_by_role
 from rtsep.engine.snapshots import Snapshot
+from rtsep.engine.stems import stems_callback
 from rtsep.engine.targets import settle, write_source_targets, write_targets
 from rtsep.separators.evaluation import Evaluation, evaluate
 from rtsep.separators.prepare import (
@@ -40,7 +41,7 @@ from rtsep.separators.prepare import (
     prepare_slot,
     source_names,
 )
-from rtsep.separators.slot import CHANNELS
+from rtsep.separators.slot import CHANNELS, SOURCES
 
 FADE_SECONDS = 0.05
 PATIENCE_SECONDS = 2.0
@@ -83,6 +84,7 @@ class Engine:
             raise ValueError(f"channels={channels} is outside 1..{CHANNELS}")
         if max_block is not None and max_block < 1:
             raise ValueError(f"max_block={max_block} is not positive")
+        self._stems = 0
         self.spec: StreamSpec = stream_spec(rate, latency)
         self.channels, self.linked = channels, linked
         self.max_block: int = max_block or round(BLOCK_SECONDS * rate)
@@ -136,7 +138,23 @@ class Engine:
     @property
     def callback(self) -> Any:
         """PortAudio's stream callback for interleaved float32; its `.address` is what to pass."""
-        return stream_callback
+        return stems_callback if self._stems else stream_callback
+
+    @property
+    def stems(self) -> int:
+        """How many sources `callback` gives out, each on channels of its own; 0 for their mix.
+
+        Set before the stream starts.
+        """
+        return self._stems
+
+    @stems.setter
+    def stems(self, stems: int) -> None:
+        if self.live:
+            raise RuntimeError("a running stream keeps its stems")
+        if not 0 <= stems <= SOURCES:
+            raise ValueError(f"stems={stems} is outside 0..{SOURCES}")
+        self._stems = self._state["stems"] = stems
 
     @property
     def live(self) -> bool:
@@ -197,7 +215,7 @@ class Engine:
             self._evaluations.reverse()
         self._retire(1)
         self._record.view(np.uint8)[:] = 0
-        state["process"] = process_block.address
+        state["process"], state["stems"] = process_block.address, self._stems
         for field in ("rate", "window", "hop", "synthesis", "bins"):
             state[field] = getattr(spec, field)
         state["channels"], state["lanes"] = self.channels, self.lanes
@@ -290,7 +308,7 @@ class Engine:
         """
         x = planes(block, self.channels)
         self._end_fade()
-        self._state["stems"] = 1
+        self._state["stems"] = self._stems or 1
         stems = np.zeros((len(self.sources), *x.shape), np.float32)
         self._run(x, np.empty_like(x), stems, len(stems))
         return stems

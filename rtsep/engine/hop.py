@@ -138,6 +138,7 @@ def split(state, slot):
     if state.stem_slot != state.active:
         state.stem_slot = state.active
         state.stem_tail[:] = 0
+        state.stem_out[:] = 0
     for c in range(state.channels):
         lane = slot.lane[c if state.lanes > 1 else 0]
         for s in range(slot.sources):

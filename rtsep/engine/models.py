@@ -8,6 +8,7 @@ from rtsep.artefacts.basis import Basis
 from rtsep.artefacts.library import load
 from rtsep.artefacts.network import Network
 from rtsep.dsp.stream import StreamSpec
+from rtsep.separators.prepare import has_unknown, source_names
 
 Model: TypeAlias = str | PathLike[str] | Basis | Network
 
@@ -29,6 +30,12 @@ def load_models(model: Model | Sequence[Model]) -> list[Basis | Network]:
     if not models:
         raise ValueError("no model is given (one at least; 'bypass' separates nothing)")
     return [loaded for each in models for loaded in load_model(each)]
+
+
+def sources_of(model: Model | Sequence[Model]) -> tuple[str, ...]:
+    """The sources that an engine with these models has."""
+    models = load_models(model)
+    return source_names(models, has_unknown(models, None))
 
 
 def note_of(models: Sequence[Basis | Network], spec: StreamSpec) -> str:

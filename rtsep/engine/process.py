@@ -85,13 +85,14 @@ def give_out(state, y, start, count, channel_step, sample_step):
 
 
 @kernel(exact=True)
-def give_stems(state, stems, sources, start, count, n):
-    """Sources' samples, to planes of n samples each: source by source, channel by channel."""
+def give_stems(state, stems, sources, start, count, channel_step):
+    """Sources' samples, source by source, channel by channel: in planes, or interleaved."""
+    sample_step = sources * state.channels if channel_step == 1 else 1
     for s in range(sources):
         for c in range(state.channels):
-            plane = (s * state.channels + c) * n
+            place = (s * state.channels + c) * channel_step + start * sample_step
             for i in range(count):
-                stems[plane + start + i] = state.stem_out[s, c, state.fill + i]
+                stems[place + i * sample_step] = state.stem_out[s, c, state.fill + i]
 
 
 @kernel
@@ -115,7 +116,7 @@ def run_block(state, x, y, stems, sources, n, channel_step, sample_step):
         count = min(n - done, state.hop - state.fill)
         take_in(state, x, done, count, channel_step, sample_step)
         give_out(state, y, done, count, channel_step, sample_step)
-        give_stems(state, stems, sources, done, count, n)
+        give_stems(state, stems, sources, done, count, channel_step)
         state.fill += count
         state.samples += count
         state.at = (state.at + count) % DRY
@@ -139,7 +140,8 @@ def process_block(
     """Process n samples a channel, denormal numbers flushed.  Audio thread; never concurrently.
 
     x, y : sample i of channel c lies at c * channel_step + i * sample_step; they may be the same.
-    stems : n samples for each of `sources` and channels; none are written if that is 0.
+    stems : n samples for each of `sources` and channels, planes of n samples where channel_step is
+    n, interleaved where it is 1; none are written if `sources` is 0.
     """
     state = carray(pointer, (1,))[0]
     mode = float_mode()
@@ -155,11 +157,8 @@ def judge_at(pointer: Any, n: int, begin: int, end: int) -> None:
 
 
 @kernel(exact=True)
-def serve_block(pointer, x, y, n, flags, begin):
-    """A device's block, begun at `begin` ns: process it, count it, and what was late of it."""
-    state = carray(pointer, (1,))[0]
-    none, one = np.int64(0), np.int64(1)
-    call(state.process, pointer, x, y, y, none, n, one, state.channels)
+def count_block(state, n, flags, begin):
+    """Count a device's block, begun at `begin` ns, and whether it is late."""
     state.blocks += 1
     if flags != 0:
         state.device_flags += 1
@@ -167,6 +166,15 @@ def serve_block(pointer, x, y, n, flags, begin):
     if (end - begin) * state.rate > n * 1000000000:
         state.late_blocks += 1
     judge(state, n, begin, end)
+
+
+@kernel(exact=True)
+def serve_block(pointer, x, y, n, flags, begin):
+    """A device's block, begun at `begin` ns: process it, count it, and what was late of it."""
+    state = carray(pointer, (1,))[0]
+    none, one = np.int64(0), np.int64(1)
+    call(state.process, pointer, x, y, y, none, n, one, state.channels)
+    count_block(state, n, flags, begin)
 
 
 @native(

@@ -15,6 +15,7 @@ from rtsep.separators.slot import BINS, CHANNELS, SLOT, SOURCES, UNKNOWN
 from rtsep.separators.worker import DELAYS
 
 WINDOW, HOP, DRY, CAPTURE = 2048, 512, 1 << 14, 1 << 19
+ROOM = 1024  # samples a channel
 
 # Rows of a glide table, whose columns are parameters.
 TARGET, GOAL, VALUE, STEP, LEFT = range(5)
@@ -77,6 +78,7 @@ STATE = record_type(
     ("other_gain", np.float32, (CHANNELS, BINS)),
     ("stem_tail", np.float32, (SOURCES, CHANNELS, WINDOW)),
     ("stem_out", np.float32, (SOURCES, CHANNELS, HOP)),
+    ("room", np.float32, (CHANNELS * ROOM,)),
     ("capture", np.float32, (CAPTURE,)),
     ("ahead", np.float32, (DELAYS, CHANNELS, 3, BINS)),
     # what is too much, or nothing at all

@@ -148,6 +148,10 @@ def asked_latency(route: Route, seconds: float | None, force: bool) -> tuple[flo
 def open_stream(engine: Engine, route: Route, block: int, latency: tuple[float, float]) -> Any:
     """Open a stream that calls the engine; the caller keeps the engine as long as it is open."""
     sd = sounddevice()
+    if (wide := route.channels * max(engine.stems, 1)) > route.sink.outputs:
+        raise ValueError(
+            f"stems take {wide} channels; output {route.sink} has {route.sink.outputs}"
+        )
     try:
         # Clipping stays on: where PortAudio converts to integers, a sample over full scale would
         # otherwise wrap around.
@@ -156,7 +160,7 @@ def open_stream(engine: Engine, route: Route, block: int, latency: tuple[float, 
             samplerate=route.rate,
             blocksize=block,
             device=(route.source.index, route.sink.index),
-            channels=route.channels,
+            channels=(route.channels, route.channels * max(engine.stems, 1)),
             dtype="float32",
             latency=latency,
             dither_off=True,

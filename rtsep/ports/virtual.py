@@ -16,6 +16,10 @@ from typing import Any
 NULL_SINK, REMAPPED = "module-null-sink", "module-remap-source"
 LASTING = "rtsep.lasting"
 RATE = 48000  # Hz
+PLACES = (
+    "front-left", "front-right", "rear-left", "rear-right", "front-center", "lfe", "side-left",
+    "side-right",
+)  # fmt: skip
 NO_SERVER = "no PulseAudio and no PipeWire with pipewire-pulse answers"
 
 
@@ -76,15 +80,29 @@ def server() -> Iterator[Any]:
         pulse.close()
 
 
+def places(channels: int) -> list[str]:
+    """Where ALSA's plugin for PulseAudio puts channels: with other places they would be mixed."""
+    if not 1 <= channels <= len(PLACES):
+        raise ValueError(f"{channels} channels (a virtual device has 1..{len(PLACES)})")
+    if channels == 1:
+        return ["mono"]
+    if channels in (3, 7):
+        return [*PLACES[: channels - 1], "aux0"]
+    return list(PLACES[:channels])
+
+
+def _is_part(module: Any, virtual: Virtual) -> bool:
+    words = (module.argument or "").split()
+    whole = {f"sink_name={virtual.sink}", f"source_name={virtual.name}"} & {*words}
+    stem = f"master={virtual.sink}.monitor" in words and any(
+        word.startswith(f"source_name={virtual.name}_") for word in words
+    )
+    return module.name in (NULL_SINK, REMAPPED) and (bool(whole) or stem)
+
+
 def _modules(pulse: Any, virtual: Virtual) -> list[Any]:
     """The server's modules that make a virtual device, in the order they were loaded."""
-    ours = {f"{key}={value}" for key, value in
-            (("sink_name", virtual.sink), ("source_name", virtual.name))}  # fmt: skip
-    return [
-        module
-        for module in pulse.module_list()
-        if module.name in (NULL_SINK, REMAPPED) and ours & set((module.argument or "").split())
-    ]
+    return [module for module in pulse.module_list() if _is_part(module, virtual)]
 
 
 def _properties(kind: str, title: str, lasting: bool) -> str:
@@ -92,28 +110,54 @@ def _properties(kind: str, title: str, lasting: bool) -> str:
     return f'{kind}_properties="{words}"'
 
 
-def up(virtual: Virtual, *, lasting: bool = False, channels: int = 1) -> bool:
+def wanted_modules(
+    virtual: Virtual, channels: int, stems: Sequence[str]
+) -> list[tuple[str, str, str]]:
+    """What makes a virtual device, in order: module, arguments, title.
+
+    channels : of a source, or of all where there are no stems.  stems : names of the sources, each
+    a microphone of its own beside the one that has all their channels.
+    """
+    map_ = places(channels * max(len(stems), 1))
+    layout = f"channels={len(map_)} channel_map={','.join(map_)}"
+    title = virtual.title if virtual.playback else f"{virtual.title} (feed)"
+    sink = f"sink_name={virtual.sink} rate={RATE} format=float32le {layout}"
+    if virtual.playback:
+        return [(NULL_SINK, sink, title)]
+    monitor = f"master={virtual.sink}.monitor"
+    whole = f"source_name={virtual.name} {monitor} {layout}"
+    made = [(NULL_SINK, sink, title), (REMAPPED, whole, virtual.title)]
+    own = ",".join(places(channels))
+    for i, stem in enumerate(stems):
+        theirs = ",".join(map_[i * channels : (i + 1) * channels])
+        name = "".join(c if c.isascii() and c.isalnum() else "_" for c in stem)
+        arguments = f"source_name={virtual.name}_{name} {monitor} channels={channels} "
+        arguments += f"channel_map={own} master_channel_map={theirs} remix=no"
+        made.append((REMAPPED, arguments, f"{virtual.title} {name}"))
+    return made
+
+
+def up(
+    virtual: Virtual, *, lasting: bool = False, channels: int = 1, stems: Sequence[str] = ()
+) -> bool:
     """Make a virtual device, or take the one that is there; whether it was made.
 
-    lasting : it is not to go with the stream that uses it.  channels : 1 or 2.
+    lasting : it is not to go with the stream that uses it.  channels, stems : see
+    `wanted_modules`.
     """
+    wanted = wanted_modules(virtual, channels, stems)
     with server() as pulse:
-        if len(_modules(pulse, virtual)) == (1 if virtual.playback else 2):
+        there = [(each.name, (each.argument or "").strip()) for each in _modules(pulse, virtual)]
+        if len(there) == len(wanted) and all(
+            kind == name and told.startswith(f"{arguments} ")
+            for (kind, arguments, _), (name, told) in zip(wanted, there, strict=True)
+        ):
             return False
+        lasting = lasting or _is_lasting(pulse, virtual)
         _unload(pulse, virtual)
-        layout = f"channels={channels} channel_map={'mono' if channels == 1 else 'stereo'}"
-        title = virtual.title if virtual.playback else f"{virtual.title} (feed)"
-        pulse.module_load(
-            NULL_SINK,
-            f"sink_name={virtual.sink} rate={RATE} format=float32le {layout} "
-            + _properties("sink", title, lasting),
-        )
-        if not virtual.playback:
-            pulse.module_load(
-                REMAPPED,
-                f"source_name={virtual.name} master={virtual.sink}.monitor {layout} "
-                + _properties("source", virtual.title, lasting),
-            )
+        for kind, arguments, title in wanted:
+            what = "sink" if kind == NULL_SINK else "source"
+            pulse.module_load(kind, f"{arguments} {_properties(what, title, lasting)}")
         return True
 
 
@@ -238,10 +282,12 @@ def default_device(virtual: Virtual) -> Iterator[None]:
 
 
 @contextmanager
-def routed(virtual: Virtual, wanted: str | None = None, channels: int = 1) -> Iterator[Route]:
+def routed(
+    virtual: Virtual, wanted: str | None = None, channels: int = 1, stems: Sequence[str] = ()
+) -> Iterator[Route]:
     """A virtual device for as long as a stream uses it; a lasting one stays."""
     chosen = route(virtual, wanted)
-    up(virtual, channels=channels)
+    up(virtual, channels=channels, stems=stems)
     try:
         yield chosen
     finally:

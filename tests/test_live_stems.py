@@ -1,0 +1,74 @@
+"""Stems live: what the callback gives out is what `separate` gives, source by source."""
+
+import ctypes
+
+import numpy as np
+import pytest
+
+import rtsep
+from models import babble, model
+from rtsep.ports.live import stream_callback
+
+RATE = 16000
+
+
+def engine(channels=1):
+    return rtsep.Engine([model("fan", rate=RATE)], rate=RATE, channels=channels)
+
+
+def play(engine, x, blocks):
+    """x : (channels, n).  Returns (stems, channels, n), block by block through the callback."""
+    callback = stream_callback(engine.callback.address)
+    width, given, at = engine.stems * engine.channels, [], 0
+    for block in blocks:
+        piece = np.ascontiguousarray(x[:, at : at + block].T)
+        y = np.full((len(piece), width), 7, np.float32)
+        callback(piece.ctypes.data, y.ctypes.data, len(piece), None, 0, engine.address)
+        given.append(y.T.reshape(engine.stems, engine.channels, -1))
+        at += block
+    return np.concatenate(given, axis=2)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("blocks", [[1, 3, 480, 128, 4096, 2500], [128] * 57])
+def test_the_callback_gives_what_separate_gives(channels, blocks):
+    n = sum(blocks)
+    x = np.stack([babble(n), babble(n, seed=1)])[:channels].astype(np.float32)
+    live, offline = engine(channels), engine(channels)
+    live.stems = len(live.sources)
+    told = x.copy()
+    y = play(live, x, blocks)
+    wanted = offline.separate(x)
+    assert np.array_equal(y, wanted.reshape(y.shape))
+    assert np.array_equal(x, told)
+    late = y.sum(axis=0)[:, live.latency :]
+    assert np.abs(late - x[:, : late.shape[1]])[:, 2000:].max() <= 1e-5
+    assert live.meters().blocks == len(blocks)
+
+
+def test_a_swap_to_fewer_sources_leaves_silence_not_what_was():
+    x = babble(12000)[None].astype(np.float32)
+    live = engine()
+    live.stems = 2
+    play(live, x, [480] * 10)
+    live.swap("bypass")
+    after = play(live, x, [480] * 20)
+    assert np.abs(after[1, 0, -2000:]).max() == 0
+    assert np.abs(after[0, 0, -2000:]).max() > 0.01
+
+
+def test_reset_keeps_stems_and_a_running_stream_its_number():
+    live = engine()
+    live.stems = 2
+    live.reset()
+    x = babble(4800)[None].astype(np.float32)
+    assert np.array_equal(play(live, x, [480] * 10), engine().separate(x).reshape(2, 1, -1))
+    live.live = True
+    with pytest.raises(RuntimeError, match="keeps its stems"):
+        live.stems = 1
+    live.live = False
+    with pytest.raises(ValueError, match="stems=99 is outside"):
+        live.stems = 99
+    live.stems = 0
+    assert live.callback is not None
+    assert ctypes.c_void_p(live.callback.address).value == engine().callback.address
