@@ -131,11 +131,12 @@ def wiener(parts, exponent=2.0):
 
 def gain(masks, weights, magnitude, least=0.0, floor=0.0, strength=1.0, opened=None):
     """The output formula, for masks (S, F): the factor of every bin."""
-    g = np.tensordot(weights, masks, 1)
+    opened = np.ones(len(masks)) if opened is None else np.array(opened)
+    share = np.tensordot(opened, masks, 1)
+    g = np.tensordot(opened * weights, masks, 1) / np.maximum(share, 1e-20)
     g = np.maximum(g, least)
     g = np.maximum(g, np.minimum(1, floor / np.maximum(magnitude, 1e-20)))
-    g = 1 - strength + strength * g
-    return g if opened is None else g * np.tensordot(opened, masks, 1)
+    return (1 - strength + strength * g) * share
 
 
 def mix(new, old, memory):

@@ -181,6 +181,10 @@ def not_a_number(path):
     sf.write(path, x, 16000, subtype="FLOAT")
 
 
+def at_the_scale_of_integers(path):
+    sf.write(path, 32767 * babble(4000), 16000, subtype="FLOAT")
+
+
 def folder(path):
     path.mkdir()
 
@@ -197,6 +201,7 @@ BAD_SOUND = {
     rate_of_zero: "",
     rate_of_a_megahertz: "1000000 Hz, outside 8000..192000",
     not_a_number: "nan at sample 1234 (0.077 s), channel 1",
+    at_the_scale_of_integers: "(full scale is 1, at most 1000)",
     folder: "in.wav: Is a directory",
     nothing: "in.wav: No such file or directory",
 }
@@ -337,16 +342,17 @@ def test_ctrl_c_ends_live_well(number):
     assert sf.info("out.wav").frames == round(report["seconds"] * 16000)
 
 
-def test_ctrl_c_ends_denoise_without_a_trace(tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_denoise_without_a_trace(tmp_path, number, code):
     sf.write("long.wav", babble(48000 * 120), 48000)
     save("fan.npz", model("fan"))
     words = [*RTSEP, "denoise", "long.wav", "out.wav", "-m", "fan.npz"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not list(tmp_path.glob(".out.wav*")):
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=20)
-    assert process.returncode == 130, errors
+    assert process.returncode == code, errors
     assert "Traceback" not in errors
     assert {path.name for path in tmp_path.iterdir()} == {"long.wav", "fan.npz"}
 

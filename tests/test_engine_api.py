@@ -1,8 +1,11 @@
 """The engine's face: what it promises by name, and what reset, prepare and snapshots mean."""
 
+import copy
+import pickle
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,6 +122,7 @@ def test_a_model_of_another_rate_is_mapped_and_runs(kind, rate):
         ({"options": {"speed": 1}}, "'speed'"),
         ({"options": {"exponent": float("nan")}}, "exponent=nan"),
         ({"model": []}, "no model"),
+        ({"model": "bypass", "keep": "noise"}, r"noise is none of the sources \(all\)"),
         ({"model": "speach of nobody"}, "speach of nobody"),
     ],
     ids=str,
@@ -195,6 +199,71 @@ def test_a_running_stream_serves_snapshots_restores_and_swaps():
     taken = while_running(running, ask)
     np.testing.assert_allclose(taken.W.sum(axis=2), 1, rtol=1e-4)
     assert running.sources == ("fan", "unknown")
+
+
+def test_parameters_turn_from_several_threads_while_models_are_swapped():
+    running, failed, done = engine(), [], threading.Event()
+
+    def turn():
+        while not done.is_set():
+            try:
+                running.set("strength", 0.5)
+                running.meters()
+            except Exception as error:
+                failed.append(error)
+
+    threads = [threading.Thread(target=turn) for _ in range(2)]
+    pause = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    for thread in threads:
+        thread.start()
+    try:
+        for i in range(40):
+            running.swap(model(f"source{i}", rate=RATE))
+    finally:
+        done.set()
+        sys.setswitchinterval(pause)
+        for thread in threads:
+            thread.join()
+    assert failed == []
+
+
+def test_a_card_may_not_ask_for_any_amount_of_work():
+    hungry = replace(model(), card=replace(model().card, options={"steps": 30}))
+    with pytest.raises(ValueError, match="a card asks for 120 steps a hop"):
+        rtsep.Engine(hungry)
+    assert rtsep.Engine(model(), options={"steps": 30}).options.steps == 30
+
+
+def test_an_engine_is_not_copied():
+    for act in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="cannot be copied or pickled"):
+            act(engine())
+
+
+@pytest.mark.parametrize("shift", [7, -7])
+def test_out_may_overlap_the_block(shift):
+    x, room = babble(3000), np.zeros(3007, np.float32)
+    wanted = engine().process(x)
+    block, out = (room[:3000], room[7:]) if shift > 0 else (room[7:], room[:3000])
+    block[:] = x
+    assert bits(engine().process(block, out=out)) == bits(wanted)
+
+
+def test_a_swap_that_fails_changes_nothing():
+    running = engine()
+    with pytest.raises(TypeError):
+        running.swap(model(rate=RATE), keep=5)
+    running.reset()
+    assert running.sources == ("fan", "unknown")
+
+
+@pytest.mark.parametrize(
+    "settings", [{"rate": 44100.0}, {"channels": 2.0}, {"max_block": 2.5}], ids=str
+)
+def test_numbers_that_are_not_whole_are_refused(settings):
+    with pytest.raises(TypeError, match="is not a whole number"):
+        rtsep.Engine("bypass", **settings)
 
 
 def test_a_running_stream_can_be_listened_to():

@@ -55,6 +55,12 @@ def test_levels_are_taken_where_they_say(settings, shown):
     )
 
 
+def test_a_sources_level_is_the_mean_over_masks():
+    x = np.stack([sine(48000), np.zeros(48000, np.float32)])
+    both, each = (hears(x, linked=linked).source_db["all"] for linked in (True, False))
+    assert each == pytest.approx(both, abs=0.1)
+
+
 @pytest.mark.parametrize("kind", ["nmf", "asvd"])
 def test_a_sources_level_is_its_stems(kind):
     models = pair(kind)

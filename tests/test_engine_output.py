@@ -123,6 +123,25 @@ def test_a_muted_source_is_taken_out_after_strength():
     assert np.abs(y - wanted).max() <= 2e-6
 
 
+@pytest.mark.parametrize("strength", [0.6, 1])
+def test_muting_what_is_kept_leaves_what_is_heard_where_it_is_silent(strength):
+    x, turned = babble(9000), {"max_attenuation": 20, "strength": strength}
+    y = kept("fan", **turned, **{"fan.mute": 1}).process(x)
+    rest = np.delete(kept("fan").separate(x)[:, 0], 0, axis=0).sum(axis=0)
+    assert np.abs(y - (1 - strength + strength * 0.1) * rest).max() <= 2e-6
+    assert (
+        not kept("fan", **(turned | {"max_attenuation": 100, "fan.mute": 1, "strength": 1}))
+        .process(x)
+        .any()
+    )
+
+
+def test_muting_what_is_removed_leaves_the_kept_as_it_is():
+    x, mutes = babble(9000), {f"{name}.mute": 1 for name in ("rain", "clock", "unknown")}
+    y = kept("fan", max_attenuation=6, **mutes).process(x)
+    assert np.abs(y - kept("fan").separate(x)[0, 0]).max() <= 2e-6
+
+
 def test_all_muted_is_silence():
     mutes = {f"{name}.mute": 1 for name in ("fan", "rain", "clock", "unknown")}
     y = kept("fan", noise_floor=-20, max_attenuation=3, **mutes).process(babble(9000))

@@ -269,7 +269,9 @@ def test_full_disk(tmp_path):
         subprocess.run(["umount", disk], check=True)
 
 
-@pytest.mark.parametrize("link", ["itself", "symlink", "hard link", "other spelling"])
+@pytest.mark.parametrize(
+    "link", ["itself", "symlink", "hard link", "other spelling", "through nowhere"]
+)
 def test_output_is_the_input(tmp_path, link):
     found = recording(tmp_path / "in.wav", noise(1000))
     target = tmp_path / "in.wav"
@@ -281,6 +283,8 @@ def test_output_is_the_input(tmp_path, link):
         target.hardlink_to(tmp_path / "in.wav")
     if link == "other spelling":
         target = tmp_path / "." / ".." / tmp_path.name / "in.wav"
+    if link == "through nowhere":
+        target = tmp_path / "nowhere" / ".." / "in.wav"
     before = contents(tmp_path)
     with pytest.raises(ValueError, match=r"output .* is the input .*in\.wav"):
         denoise(found, target, engine_for(found))

@@ -170,6 +170,15 @@ def test_one_component_is_the_least_there_is():
         assert nmf.one_component(V, divergence) <= found.history[-1] * 1.001
 
 
+def test_what_one_component_holds_has_no_ratio_but_nothing():
+    V = np.outer([1, 2, 3], [1, 1, 4]).astype(np.float32)
+    assert nmf.relative(-1e-7, V, "kl") == 0
+    V[0, 0] += 1
+    least = nmf.one_component(V, "kl")
+    assert nmf.relative(least / 2, V, "kl") == pytest.approx(0.5)
+    assert nmf.relative(-1e-9, V, "kl") == 0
+
+
 def test_what_does_not_fit_is_refused_with_both_values():
     V, W, H = problem(9, 9, 3, 0)
     with pytest.raises(ValueError, match="basis has 8 bins, the frames have 9"):

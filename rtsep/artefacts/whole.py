@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,4 +34,5 @@ def write_whole(path: str | PathLike[str], write: Callable[[BinaryIO], Any]) -> 
         error.filename = os.fspath(path)
         raise
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()

@@ -1,6 +1,7 @@
 """`rtsep learn`: recordings of a source, or the microphone, to a model."""
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -66,8 +67,11 @@ def refuse_inputs(target: Path, sources: list[Path]) -> None:
         )
     if not target.parent.is_dir():
         raise FileNotFoundError(f"output {target}: there is no folder {target.parent}")
+    if not os.access(target.parent, os.W_OK):
+        raise PermissionError(f"output {target}: nothing can be written to {target.parent}")
+    place = Path(os.path.realpath(target))  # what will be replaced
     for source in sources:
-        if target.exists() and source.exists() and target.samefile(source):
+        if place.exists() and source.exists() and place.samefile(source):
             raise ValueError(f"output {target} is the input {source}")
 
 
@@ -144,7 +148,8 @@ def learn(
     role: Annotated[Role | None, typer.Option(help="What to do with that sound. [remove]")] = None,
     method: Annotated[Method, typer.Option(help="How to model it.")] = Method.nmf,
     rank: Annotated[
-        int | None, typer.Option(help="Components. [what has proved best for method and role]")
+        int | None,
+        typer.Option(max=224, help="Components. [what has proved best for method and role]"),
     ] = None,
     rate: Annotated[int | None, typer.Option(help="Hz. [the recordings' highest]")] = None,
     divergence: Annotated[

@@ -301,6 +301,12 @@ def live(
         raise ValueError("--stems takes neither --playback nor --input-file")
     if virtual and input_file is not None:
         raise ValueError(f"--virtual takes no --input-file (given: {input_file})")
+    of_devices = given(input=input_, output=output, host_api=host_api, rate=rate,
+                       channels=channels, device_latency=device_latency)  # fmt: skip
+    for name in of_devices if input_file is not None else ():
+        raise ValueError(
+            f"--{name.replace('_', '-')} is of devices (given: --input-file {input_file})"
+        )
     back = taken()
     values = given(strength=strength, max_attenuation=max_attenuation, noise_floor=noise_floor)
     start = starting(

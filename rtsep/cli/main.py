@@ -1,6 +1,7 @@
 """The command `rtsep`.  Nothing heavy is imported before a command runs."""
 
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -34,7 +35,7 @@ app.command(cls=Greedy)(evaluate)
 for group in (models, midi, preset, route, service):
     app.add_typer(group)
 
-BAD_INPUT, STOPPED = 2, 130
+BAD_INPUT, STOPPED, TERMINATED = 2, 130, 143
 
 
 def show_version(wanted: bool) -> None:
@@ -74,8 +75,14 @@ def refuse(error: Exception) -> None:
     sys.exit(BAD_INPUT)
 
 
+def end(*_: object) -> None:
+    """Of SIGTERM: leave as after an exception, nothing half made behind."""
+    sys.exit(TERMINATED)
+
+
 def run() -> None:
     """Entry point: a wrong value, kind, model file or device is one line and exit code 2."""
+    signal.signal(signal.SIGTERM, end)
     try:
         app()
     except BrokenPipeError:

@@ -90,6 +90,24 @@ def weighted(mask, weight, gain, sources, bins):
 
 
 @kernel
+def audible(mask, weight, opened, gain, share, sources, bins):
+    """Share o <- sum_s o_s m_s of a bin is not muted; g <- sum_s o_s weight_s m_s / o is its gain.
+
+    opened, weight : float64 (>= sources,), linear.
+    """
+    for f in range(bins):
+        gain[f] = share[f] = 0
+    for s in range(sources):
+        o = np.float32(opened[s])
+        a = o * np.float32(weight[s])
+        for f in range(bins):
+            gain[f] += a * mask[s, f]
+            share[f] += o * mask[s, f]
+    for f in range(bins):
+        gain[f] /= max(share[f], TINY)
+
+
+@kernel
 def bound(gain, magnitude, least, floor, strength, bins):
     """G <- 1 - strength + strength max(g, least, min(1, floor / |X|)).
 

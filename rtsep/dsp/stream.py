@@ -1,9 +1,12 @@
 """What a stream is: its rate and the sizes of the short-time transform that runs on it."""
 
 from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
 
 MODES = ("low", "medium", "high")
 MIN_RATE, MAX_RATE = 8000, 192000
+LOUDEST = 1e3  # 60 dB over full scale; beyond it a sample is as broken as a NaN
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,13 @@ class StreamSpec:
         return self.rate / self.window
 
 
+def whole_number(name: str, value: Any) -> int:
+    """An int of whatever kind, NumPy's included; TypeError else."""
+    if not isinstance(value, Integral):
+        raise TypeError(f"{name}={value!r} is not a whole number")
+    return int(value)
+
+
 def window_for(rate: int) -> int:
     """Analysis length for a rate: 512 up to 24 kHz, 1024 up to 50 kHz, 2048 above."""
     return 512 if rate <= 24000 else 1024 if rate <= 50000 else 2048
@@ -45,6 +55,7 @@ def stream_spec(rate: int = 48000, mode: str = "low") -> StreamSpec:
     """
     if mode not in MODES:
         raise ValueError(f"latency mode {mode!r} is unknown (one of {', '.join(MODES)})")
+    rate = whole_number("rate", rate)
     if not MIN_RATE <= rate <= MAX_RATE:
         raise ValueError(f"rate {rate} Hz is outside {MIN_RATE}..{MAX_RATE} Hz")
     window = window_for(rate)

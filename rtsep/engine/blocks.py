@@ -20,13 +20,16 @@ def planes(block: NDArray[Any], channels: int) -> Samples:
     if not mono and (block.ndim != 2 or block.shape[0] != channels):
         wanted = "(n,) or (1, n)" if channels == 1 else f"({channels}, n)"
         raise ValueError(f"block has shape {block.shape}, the engine takes {wanted}")
-    return np.ascontiguousarray(np.atleast_2d(block), dtype=np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is Inf, which the engine counts
+        return np.ascontiguousarray(np.atleast_2d(block), dtype=np.float32)
 
 
 def room_for(block: NDArray[Any], out: Samples | None) -> Samples:
     """Where to write a block's answer: `out` if it fits, a new array without one."""
     if out is None:
         return np.empty(block.shape, np.float32)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out is a float32 array, not {type(out).__name__}")
     if out.shape != block.shape or out.dtype != np.float32:
         raise ValueError(f"out is {out.dtype} {out.shape}, the block {block.shape}")
     if not (out.flags.c_contiguous and out.flags.writeable):

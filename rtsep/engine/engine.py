@@ -5,10 +5,11 @@ other thread meanwhile.
 """
 
 import ctypes
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from rtsep.artefacts.network import Network
 from rtsep.dsp.kernel import sealed
 from rtsep.dsp.records import zeroed
 from rtsep.dsp.spectra import twiddles
-from rtsep.dsp.stream import StreamSpec, stream_spec
+from rtsep.dsp.stream import StreamSpec, stream_spec, whole_number
 from rtsep.dsp.windows import window_pair
 from rtsep.engine import snapshots
 from rtsep.engine import state as layout
@@ -80,6 +81,8 @@ class Engine:
         options: dict[str, Any] | None = None,
         **parameters: Value,
     ) -> None:
+        channels = whole_number("channels", channels)
+        max_block = max_block if max_block is None else whole_number("max_block", max_block)
         if not 1 <= channels <= CHANNELS:
             raise ValueError(f"channels={channels} is outside 1..{CHANNELS}")
         if max_block is not None and max_block < 1:
@@ -87,6 +90,7 @@ class Engine:
         self._stems = 0
         self.spec: StreamSpec = stream_spec(rate, latency)
         self.channels, self.linked = channels, linked
+        self._lock = threading.RLock()  # of control's threads; sound never takes it
         self.max_block: int = max_block or round(BLOCK_SECONDS * rate)
         self._live, self._freewheel = False, False
         self._evaluations: list[Evaluation | None] = [None, None]
@@ -102,6 +106,9 @@ class Engine:
         for name, value in parameters.items():
             self.set(name, value)
         self._settle()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an engine holds addresses: it cannot be copied or pickled; make another")
 
     # what it is
 
@@ -296,6 +303,8 @@ class Engine:
         """
         x = planes(block, self.channels)
         result = room_for(block, out)
+        if out is not None and out is not block and np.may_share_memory(x, result):
+            x = x.copy()
         self._run(x, result, result, 0)
         return result
 
@@ -321,9 +330,10 @@ class Engine:
 
     def set(self, name: str, value: Value) -> None:
         """Turn a parameter; it takes effect with the next block and glides from there."""
-        parameter = find_parameter(self.parameters, name)
-        self._values[parameter.id] = parameter.check(value)
-        self._publish()
+        with self._lock:
+            parameter = find_parameter(self.parameters, name)
+            self._values[parameter.id] = parameter.check(value)
+            self._publish()
 
     def _publish(self) -> None:
         write_targets(self._state, self.spec, self._values)
@@ -331,9 +341,10 @@ class Engine:
 
     def meters(self) -> Meters:
         """One reading of all meters."""
-        evaluation = self._evaluations[self._slot]
-        worker = evaluation and evaluation.record[0]
-        return read_meters(self._state, self.sources, worker, self.crossing)
+        with self._lock:
+            evaluation = self._evaluations[self._slot]
+            worker = evaluation and evaluation.record[0]
+            return read_meters(self._state, self.sources, worker, self.crossing)
 
     def spectra(self, bands: int) -> tuple[list[float], list[float]]:
         """What came in and what goes out, by bands of equal width to the ear, in dBFS.  Any thread.
@@ -352,16 +363,21 @@ class Engine:
         keep : names of the new model's sources to keep; by their cards' roles unless given.
         In a running stream it waits for an earlier swap to end; otherwise it ends it at once.
         """
-        models, before = load_models(model), self._keep
+        models = load_models(model)
+        with self._lock:
+            self._swap(models, [keep] if isinstance(keep, str) else keep)
+
+    def _swap(self, models: list[Basis | Network], keep: Sequence[str] | None) -> None:
+        before = self._keep
         if self.live:
             self._wait(lambda: self._state["active"] == self._state["requested"], "a swap")
         else:
             self._end_fade()
         index = 1 - int(self._state["active"])
-        self._keep = [keep] if isinstance(keep, str) else keep
+        self._keep = keep
         try:
             self._fill_slot(index, models)
-        except ValueError:
+        except BaseException:
             self._keep = before
             raise
         self._publish()

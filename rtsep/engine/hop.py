@@ -10,7 +10,7 @@ import numpy as np
 from rtsep.dsp.frames import advance, overlap_add
 from rtsep.dsp.kernel import kernel
 from rtsep.dsp.machine import address_of, call
-from rtsep.dsp.masks import apply, blend, bound, multiply, release, shade, weighted
+from rtsep.dsp.masks import apply, audible, blend, bound, multiply, release, shade, weighted
 from rtsep.dsp.spectra import add_power, power_to_magnitude, to_frame, to_spectrum
 from rtsep.engine.delay import hold_back, look, must_restart
 from rtsep.engine.glides import glide
@@ -63,27 +63,27 @@ def separate(state, slot):
 
 @kernel
 def weigh(state, slot, lane, gain):
-    """The gain that a lane's masks ask for, muted sources still in it."""
-    weighted(lane.mask, slot.gains[VALUE, GAIN:], gain, slot.sources, state.bins)
+    """The gain that a lane's masks ask for; a muted source's share of a bin is taken out whole.
+
+    Where o_s opens source s, a bin is o = sum_s o_s m_s of what it was, and all else (gains, the
+    limit of attenuation, the floor, strength) is as if nothing but that had been there.
+    """
+    weights, opened, share = slot.gains[VALUE, GAIN:], slot.gains[VALUE, OPEN:], state.power
+    muted = False
+    for s in range(slot.sources):
+        muted = muted or opened[s] < 1
+    if muted:
+        audible(lane.mask, weights, opened, gain, share, slot.sources, state.bins)
+    else:
+        weighted(lane.mask, weights, gain, slot.sources, state.bins)
     bound(
         gain, lane.v, np.float32(state.glides[VALUE, MAX_ATTENUATION]),
         np.float32(state.glides[VALUE, NOISE_FLOOR]), np.float32(state.glides[VALUE, STRENGTH]),
         state.bins,
     )  # fmt: skip
-    slowness = np.float32(state.glides[VALUE, RELEASE])
-    if slowness > 0:
-        release(gain, lane.held, slowness, state.bins)
-
-
-@kernel
-def close_muted(slot, lane, gain, work, bins):
-    """Take the muted sources' share out of a gain."""
-    least = 1.0
-    for s in range(slot.sources):
-        least = min(least, slot.gains[VALUE, OPEN + s])
-    if least < 1:
-        weighted(lane.mask, slot.gains[VALUE, OPEN:], work, slot.sources, bins)
-        multiply(gain, work, bins)
+    release(gain, lane.held, np.float32(state.glides[VALUE, RELEASE]), state.bins)
+    if muted:
+        multiply(gain, share, state.bins)
 
 
 @kernel
@@ -95,7 +95,6 @@ def decide(state, slot, gain):
     separate(state, slot)
     for i in range(state.lanes):
         weigh(state, slot, slot.lane[i], gain[i])
-        close_muted(slot, slot.lane[i], gain[i], state.power, state.bins)
 
 
 @kernel

@@ -11,6 +11,7 @@ from numba import carray, types
 
 from rtsep.dsp.kernel import kernel, native
 from rtsep.dsp.machine import FLUSH, call, float_mode, nanoseconds, set_float_mode
+from rtsep.dsp.stream import LOUDEST
 from rtsep.engine.delay import restart
 from rtsep.engine.glides import glide, latch
 from rtsep.engine.hop import run_hop
@@ -29,7 +30,7 @@ from rtsep.engine.state import (
 )
 from rtsep.separators.slot import SOURCES
 
-LOUDEST = np.float32(1e3)  # 60 dB over full scale; beyond it a sample is as broken as a NaN
+MOST = np.float32(LOUDEST)
 SAMPLES, STATE_POINTER = types.CPointer(types.float32), types.CPointer(STATE_TYPE)
 
 
@@ -51,7 +52,7 @@ def take_in(state, x, start, count, channel_step, sample_step):
         total = np.float32(0)
         for c in range(state.channels):
             a = x[c * channel_step + (start + i) * sample_step]
-            if not abs(a) <= LOUDEST:  # also true of NaN
+            if not abs(a) <= MOST:  # also true of NaN
                 a = np.float32(0)
                 state.nonfinite += 1
             state.dry[c, (state.at + i) % DRY] = a

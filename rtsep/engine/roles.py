@@ -33,4 +33,6 @@ def kept_by_name(
             near = difflib.get_close_matches(name, sources, n=1)
             hint = f"; nearest: {near[0]!r}" if near else ""
             raise ValueError(f"no source {name!r} (sources: {', '.join(sources)}{hint})")
+    if not kept:
+        raise ValueError(f"{', '.join(names)} is none of the sources ({', '.join(sources)})")
     return tuple(kept)

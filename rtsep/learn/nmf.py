@@ -145,6 +145,15 @@ def one_component(V: Array, divergence: str) -> float:
     return factorise(V, W, divergence=divergence, passes=passes).history[-1]
 
 
+EXACT = 1e-6  # of a divergence over the sum of what it is of, below which it is rounding
+
+
+def relative(fit: float, V: Array, divergence: str) -> float:
+    """A divergence over that of one component; 0 for both where one component holds all of V."""
+    least = one_component(V, divergence)
+    return max(fit, 0.0) / least if least > EXACT * float(V.sum()) else 0.0
+
+
 def _kl(V: Array, Y: Array) -> float:
     R = np.maximum(V, np.float32(1e-30))
     R /= Y

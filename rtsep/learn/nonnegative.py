@@ -16,7 +16,7 @@ from rtsep.learn.corpus import Recording
 from rtsep.learn.factors import Watch
 from rtsep.learn.frames import Array
 from rtsep.learn.learned import FIRST, Heard, Learned, bandwidth_of, part, spectra, unseen
-from rtsep.learn.nmf import FLOOR, STARTS, Factors, normalised, objective, one_component
+from rtsep.learn.nmf import FLOOR, STARTS, Factors, normalised, objective, relative
 from rtsep.learn.reading import Report, Specs, read_excerpt
 from rtsep.learn.recipe import Recipe
 
@@ -77,8 +77,8 @@ def _with_held(W: Array, recipe: Recipe, mode: str) -> Array:
 
 
 def _measured(V: Array, found: Factors, divergence: str) -> dict[str, Any]:
-    fit = objective(V, found.W, found.H, divergence) / one_component(V, divergence)
-    fell = np.array(found.history) / abs(found.history[0] or 1.0)
+    fit = relative(objective(V, found.W, found.H, divergence), V, divergence)
+    fell = np.maximum(found.history, 0) / abs(found.history[0] or 1.0)
     shown = fell[np.unique(np.linspace(0, len(fell) - 1, SHOWN).astype(int))]
     words = " ".join(f"{value:.4g}" for value in shown)
     return {f"{divergence} over that of one component": round(fit, 4), "objective": words[:300]}

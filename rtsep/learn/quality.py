@@ -9,7 +9,7 @@ from rtsep.artefacts.basis import Basis
 from rtsep.dsp.stream import stream_spec
 from rtsep.learn.corpus import Source, recordings
 from rtsep.learn.frames import Array, magnitudes
-from rtsep.learn.nmf import factorise, one_component
+from rtsep.learn.nmf import factorise, relative
 from rtsep.learn.reading import Report, read_excerpt
 from rtsep.learn.threads import one_thread
 
@@ -42,7 +42,7 @@ def _relative(V: Array, W: Array, basis: Basis) -> dict[str, float]:
     divergence = basis.card.divergence
     fit = factorise(V, W, divergence=divergence, passes=PASSES, fixed=True).history[-1]
     name = f"held-out {divergence} over that of one component"
-    return {name: round(fit / one_component(V, divergence), 4)}
+    return {name: round(relative(fit, V, divergence), 4)}
 
 
 def _share_held(V: Array, W: Array) -> dict[str, float]:

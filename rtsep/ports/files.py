@@ -4,6 +4,7 @@ Output sample n answers input sample n: the engine's latency is taken off the be
 up for with as many zeros after the end.  Memory does not grow with the file.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -45,7 +46,8 @@ def stem_paths(folder: Path, sources: Sequence[str]) -> list[Path]:
 def refuse_overlap(source: Path, targets: Sequence[Path]) -> None:
     """ValueError if an output is the input, be it through links, or two outputs are one file."""
     for target in targets:
-        if target.exists() and target.samefile(source):
+        place = Path(os.path.realpath(target))  # what will be replaced
+        if place.exists() and place.samefile(source):
             raise ValueError(f"output {target} is the input {source}")
     places = [target.resolve() for target in targets]
     for i, place in enumerate(places):

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
-from rtsep.dsp.stream import MAX_RATE, MIN_RATE
+from rtsep.dsp.stream import LOUDEST, MAX_RATE, MIN_RATE
 from rtsep.ports.formats import SoundFormat, encode
 from rtsep.ports.whole import Draft
 from rtsep.separators.slot import CHANNELS
@@ -67,17 +67,21 @@ def examine(path: str | os.PathLike[str]) -> Recording:
 
 
 def refuse_nonfinite(samples: Samples, start: int, recording: Recording) -> None:
-    """ValueError with the place of the first NaN or Inf.  samples : (channels, n) from `start`."""
-    broken = ~np.isfinite(samples)
+    """ValueError with the place of the first NaN, Inf or sample that no engine takes.
+
+    samples : (channels, n) from `start`.
+    """
+    broken = ~(np.abs(samples) <= LOUDEST)  # also true of NaN
     if broken.any():
         i = int(np.argmax(broken.any(axis=0)))
         channel = int(np.argmax(broken[:, i]))
         place = f"sample {start + i} ({(start + i) / recording.rate:.3f} s), channel {channel + 1}"
-        raise ValueError(f"{recording.path} holds {samples[channel, i]} at {place}")
+        words = f"{recording.path} holds {samples[channel, i]:g} at {place}"
+        raise ValueError(f"{words} (full scale is 1, at most {LOUDEST:g})")
 
 
 def read(recording: Recording, block: int = BLOCK) -> Iterator[Samples]:
-    """All its samples in blocks, float32 (channels, n), refusing NaN and Inf."""
+    """All its samples in blocks, float32 (channels, n), refusing what no engine takes."""
     start = 0
     with _open(recording.path) as file:
         while len(samples := _next(file, recording, block)):

@@ -73,7 +73,8 @@ class Draft:
         """Remove it, if it has not become the target."""
         with suppress(OSError):
             self._file.close()
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.unlink()
 
 
 def _named(error: BaseException, target: Path) -> BaseException:

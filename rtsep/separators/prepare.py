@@ -65,6 +65,7 @@ class Options:
             object.__setattr__(self, name, int(number) if name in WHOLE else number)
 
 
+WORK, CARD_WORK = ("steps", "alternations"), 40
 WHOLE = ("unknown_rank", "steps", "alternations", "seed", "worker")
 LIMITS: dict[str, tuple[float, float]] = {
     "unknown_rank": (1, UNKNOWN),
@@ -85,7 +86,15 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 
 def merge_options(cards: Sequence[dict[str, Any]], given: dict[str, Any]) -> Options:
-    """Options of the first card that names them, then what the caller gave."""
+    """Options of the first card that names them, then what the caller gave.
+
+    A card may ask for little more work than is the default: it may be a stranger's.
+    """
+    for options in cards:
+        work = Options(**{name: options[name] for name in WORK if name in options})
+        steps = work.steps * (work.alternations or 4)
+        if steps > CARD_WORK:
+            raise ValueError(f"a card asks for {steps} steps a hop (at most {CARD_WORK})")
     merged: dict[str, Any] = {}
     for options in [given, *cards]:
         for name, value in options.items():
