@@ -32,7 +32,7 @@ from rtsep.metrics.speech import dnsmos, estoi, pesq
 Samples = NDArray[np.float32]
 COMPARED = ("rtsep", "numpy", "numba", "noisereduce", "logmmse", "pyrnnoise", "pesq", "pystoi")
 Method = Callable[[Mixture], Samples]
-NETWORK = "nes-speech-small"
+NETWORK = "nes-speech-medium"
 DNSMOS_SNR = 5  # dB; it takes ten times as long as all else
 
 

@@ -70,13 +70,14 @@ def denoise(
     json_: Json = False,
 ) -> None:
     """Keep what is wanted of a sound file, in time with it, in its own format."""
+    from rtsep.artefacts.library import DENOISE
     from rtsep.ports import files, recordings
 
     recording = recordings.examine(source)
     values = given(strength=strength, max_attenuation=max_attenuation, noise_floor=noise_floor)
     engine = make_engine(
-        model, rate=recording.rate, channels=recording.channels, latency=latency.value, keep=keep,
-        **values | parsed(setting),
+        model or [DENOISE], rate=recording.rate, channels=recording.channels,
+        latency=latency.value, keep=keep, **values | parsed(setting),
     )  # fmt: skip
     begin = time.monotonic()
     with progress_bar(source.name) as progress:

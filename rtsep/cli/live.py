@@ -189,7 +189,7 @@ def through_virtual(
     devices.setdefault("rate", RATE)
     with ExitStack() as stack:
         with patient(how["back"]):
-            stems = sources_of(arguments["models"] or ["speech"]) if how["stems"] else ()
+            stems = sources_of(arguments["models"]) if how["stems"] else ()
             real = stack.enter_context(devices_for(device, wanted, channels, how["default"], stems))
         how["names"] = {end: real}
         ends = (device.title, real) if how["playback"] else (real, device.title)

@@ -19,7 +19,7 @@ class Latency(StrEnum):
 
 Models = Annotated[
     list[str] | None,
-    typer.Option("--model", "-m", help="Model by name or path; may be given again. [speech]"),
+    typer.Option("--model", "-m", help="Model by name or path; may be given again. [for speech]"),
 ]
 Keep = Annotated[
     list[str] | None,
@@ -86,16 +86,16 @@ def load_kernels() -> None:
 
 
 def make_engine(
-    models: list[str] | None, remembered: dict[str, Any] | None = None, **arguments: Any
+    models: list[str], remembered: dict[str, Any] | None = None, **arguments: Any
 ) -> "Engine":
-    """An engine with the models, or with the one for speech.
+    """An engine with the models.
 
     remembered : values by id where the engine has such a parameter and nothing else is said.
     """
     load_kernels()
     from rtsep.engine.engine import Engine
 
-    engine = Engine(models or ["speech"], **arguments)
+    engine = Engine(models, **arguments)
     for name, value in (remembered or {}).items():
         if name in engine.parameters and name not in arguments:
             engine.set(name, value)
