@@ -9,6 +9,8 @@ import threading
 
 import pytest
 
+from rtsep.cli.returning import MARK, Return, again, taken
+
 RTSEP = [sys.executable, "-m", "rtsep.cli"]
 ANSWER = {"jack_server": ["jack_lsp"], "pulse_server": ["pactl", "info"]}
 DEVICES = {
@@ -91,6 +93,15 @@ def test_a_server_killed_and_started_five_times(lost, tmp_path):
     assert told["lost"] == times
     assert told["sources"][0] == "rain"
     assert told["meters"]["blocks"] > 0
+
+
+def test_the_next_run_gets_all_of_it(monkeypatch):
+    back, handed = Return("studio", {"source": "mic", "host_api": "ALSA"}, 12.5, 3), {}
+    monkeypatch.setattr(os, "execve", lambda program, words, env: handed.update(env))
+    again(back)
+    monkeypatch.setenv(MARK, handed[MARK])
+    assert taken() == back
+    assert taken() is None
 
 
 def test_ctrl_c_ends_the_wait(jack_server):
