@@ -13,15 +13,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from circumstances import arguments, measured
-from measure_quality import DNSMOS_SNR, Method, Samples, figures, rnnoise, rows
-from quality_set import SNRS, Mixture, mixtures
+from circumstances import arguments
+from measure_quality import Method, Samples, compare, rnnoise
+from quality_set import Mixture
 
 from rtsep.artefacts.network import Network, load_network
 from rtsep.learn.offline import separated
 
 COMPARED = ("rtsep", "numpy", "onnxruntime", "torch", "pyrnnoise", "pesq", "pystoi", "speechmos")
-FIGURES = ["SI-SDR", "PESQ", "ESTOI", f"DNSMOS at {DNSMOS_SNR} dB"]
 
 
 def network(path: Path) -> Network:
@@ -65,19 +64,7 @@ def main() -> None:
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
     table = methods(given.networks, given.latency, given.attenuation)
-    scores: dict[str, list[list[float]]] = {name: [] for name in table}
-    snrs = []
-    with measured(given.json, COMPARED) as report:
-        for test in mixtures(given.data, given.split, given.limit):
-            snrs.append(test.snr)
-            opinion = given.dnsmos and test.snr == DNSMOS_SNR
-            for name, method in table.items():
-                scores[name].append(figures(method(test), test.speech, opinion))
-        title = f"{len(snrs)} mixtures of {given.split}"
-        report.table(f"{title}, mean over all", rows(scores, FIGURES, range(len(snrs))))
-        for snr in SNRS:
-            chosen = [i for i, value in enumerate(snrs) if value == snr]
-            report.table(f"{title}, at {snr} dB", rows(scores, FIGURES, chosen))
+    compare(table, given, COMPARED)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ COMPARED = ("rtsep", "numpy", "numba", "noisereduce", "logmmse", "pyrnnoise", "p
 Method = Callable[[Mixture], Samples]
 NETWORK = "nes-speech-medium"
 DNSMOS_SNR = 5  # dB; it takes ten times as long as all else
+FIGURES = ["SI-SDR", "PESQ", "ESTOI", f"DNSMOS at {DNSMOS_SNR} dB"]
 
 
 def streamed(model: Any, mixture: Samples, latency: str, **settings: Any) -> Samples:
@@ -163,6 +164,26 @@ def rows(
     ]
 
 
+def compare(table: dict[str, Method], given: argparse.Namespace, packages: tuple[str, ...]) -> None:
+    """Every method on every mixture, a table over all and one a mixing ratio.
+
+    given : json, data, split, limit and dnsmos of the command line.
+    """
+    scores: dict[str, list[list[float]]] = {name: [] for name in table}
+    snrs = []
+    with measured(given.json, packages) as report:
+        for test in mixtures(given.data, given.split, given.limit):
+            snrs.append(test.snr)
+            opinion = given.dnsmos and test.snr == DNSMOS_SNR
+            for name, method in table.items():
+                scores[name].append(figures(method(test), test.speech, opinion))
+        title = f"{len(snrs)} mixtures of {given.split}"
+        report.table(f"{title}, mean over all", rows(scores, FIGURES, range(len(snrs))))
+        for snr in SNRS:
+            chosen = [i for i, value in enumerate(snrs) if value == snr]
+            report.table(f"{title}, at {snr} dB", rows(scores, FIGURES, chosen))
+
+
 def main() -> None:
     parser: argparse.ArgumentParser = arguments(__doc__)
     parser.add_argument("--data", type=Path, required=True)
@@ -174,20 +195,7 @@ def main() -> None:
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
     table = ablation(given.latency[0]) if given.ablation else methods(given.latency)
-    names = ["SI-SDR", "PESQ", "ESTOI", f"DNSMOS at {DNSMOS_SNR} dB"]
-    scores: dict[str, list[list[float]]] = {name: [] for name in table}
-    snrs = []
-    with measured(given.json, COMPARED) as report:
-        for test in mixtures(given.data, given.split, given.limit):
-            snrs.append(test.snr)
-            opinion = given.dnsmos and test.snr == DNSMOS_SNR
-            for name, method in table.items():
-                scores[name].append(figures(method(test), test.speech, opinion))
-        title = f"{len(snrs)} mixtures of {given.split}"
-        report.table(f"{title}, mean over all", rows(scores, names, range(len(snrs))))
-        for snr in SNRS:
-            chosen = [i for i, value in enumerate(snrs) if value == snr]
-            report.table(f"{title}, at {snr} dB", rows(scores, names, chosen))
+    compare(table, given, COMPARED)
 
 
 if __name__ == "__main__":
