@@ -77,9 +77,23 @@ def test_a_snapshot_is_a_copy(listener):
 
 
 def test_a_snapshot_of_another_rank_is_refused(listener):
-    other = Engine(models.model(rate=16000), rate=16000, options={"unknown_rank": 3})
+    same_kind = models.model(kind=listener.snapshot().kind, rate=16000)
+    other = Engine(same_kind, rate=16000, options={"unknown_rank": 3})
     with pytest.raises(ValueError, match=r"\(1, 3, 257\).*\(1, 16, 257\)"):
         listener.restore(other.snapshot())
+
+
+@pytest.mark.parametrize(("one", "other"), [("nmf", "asvd"), ("asvd", "nmf")])
+def test_a_snapshot_of_another_kind_is_refused(one, other):
+    taken = Engine(models.model(kind=one, rate=16000), rate=16000).snapshot()
+    assert taken.kind == one
+    listening = Engine(models.model(kind=other, rate=16000), rate=16000)
+    before = listening.snapshot()
+    with pytest.raises(ValueError, match=f"of kind {one}, the stream separates by {other}"):
+        listening.restore(taken)
+    assert same(before, listening.snapshot())
+    with pytest.raises(ValueError, match=f"of kind {one}, the stream separates by bypass"):
+        Engine("bypass", rate=16000).restore(taken)
 
 
 def test_every_lane_learns_for_itself():

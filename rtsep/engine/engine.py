@@ -413,7 +413,10 @@ class Engine:
         return snapshots.take(self._state, staged=self.live)
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go back to a snapshot of the same stream's unknown source."""
+        """Go back to a snapshot of the same stream's unknown source.
+
+        ValueError where it is of another kind of separator, of another size, or of no unknown.
+        """
         snapshots.put(self._state, snapshot, staged=self.live)
         if self.live:
             self._ask("restore_request", "restore_served")

@@ -6,17 +6,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rtsep.separators.prepare import SEPARATORS
+
 
 @dataclass(frozen=True)
 class Snapshot:
     """The unknown source's basis, to be restored later.
 
     W, statistics : float32 (lanes, components, bins).  energies : float64 (lanes, components).
+    kind : of the separator whose bases it goes with, "nmf" or "asvd"; "bypass" has none.
     """
 
     W: NDArray[np.float32]
     statistics: NDArray[np.float32]
     energies: NDArray[np.float64]
+    kind: str = "nmf"
+
+
+def kind_of(state: Any) -> str:
+    """What separates by bases in the active slot, also beside a network."""
+    explain = int(state["slot"][int(state["active"])]["explain"])
+    with_bases = ("nmf", "asvd")
+    found = [kind for kind in with_bases if SEPARATORS[kind].separate.address == explain]
+    return found[0] if found else "bypass"
 
 
 def views(state: Any, staged: bool) -> tuple[Any, Any, Any]:
@@ -34,11 +46,13 @@ def views(state: Any, staged: bool) -> tuple[Any, Any, Any]:
 def take(state: Any, staged: bool) -> Snapshot:
     """A copy of what the views show."""
     W, statistics, energies = views(state, staged)
-    return Snapshot(W.copy(), statistics.copy(), energies.copy())
+    return Snapshot(W.copy(), statistics.copy(), energies.copy(), kind_of(state))
 
 
 def put(state: Any, snapshot: Snapshot, staged: bool) -> None:
     """Write a snapshot through the views; ValueError where it is of another stream."""
+    if snapshot.kind != (kind := kind_of(state)):
+        raise ValueError(f"snapshot is of kind {snapshot.kind}, the stream separates by {kind}")
     W, statistics, energies = views(state, staged)
     if snapshot.W.shape != W.shape:
         raise ValueError(f"snapshot is of shape {snapshot.W.shape}, the stream {W.shape}")
