@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import network
 
 import rtsep
 from models import babble, model, noise, pair, sine
@@ -154,3 +155,18 @@ def test_reading_meters_disturbs_nothing():
         wanted, got = one.process(x[at : at + 480]), other.process(x[at : at + 480])
         other.meters()
         assert wanted.tobytes() == got.tobytes()
+
+
+@pytest.mark.parametrize("after", ["nmf", "network"])
+def test_after_a_swap_no_source_has_the_level_of_another(after):
+    engine, hop = rtsep.Engine("bypass"), np.zeros(120, np.float32)
+    engine.process(sine(48000))
+    assert engine.meters().source_db["all"] == pytest.approx(LEVEL, abs=0.5)
+    engine.swap(model("fan") if after == "nmf" else network("fixed"))
+    for _ in range(100):
+        shown = engine.meters().source_db
+        assert "all" not in shown
+        assert max(shown.values()) == SILENT_DB
+        engine.process(hop)
+    engine.process(sine(48000))
+    assert max(engine.meters().source_db.values()) == pytest.approx(LEVEL, abs=3)

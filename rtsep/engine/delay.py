@@ -59,6 +59,7 @@ def must_restart(state):
 @kernel
 def take_over(state):
     """Make the requested slot the active one, with its own delay and an empty line."""
+    state.source_power[:] = 0
     state.active = state.requested
     state.delay = state.slot[state.active].delay
     state.latency = state.synthesis + state.delay * state.hop

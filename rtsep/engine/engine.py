@@ -389,6 +389,7 @@ class Engine:
         if state["active"] == state["requested"]:
             return
         state["stem_out"][:] = state["stem_tail"][:] = 0
+        state["source_power"][:] = 0
         state["active"], state["fade"] = int(state["requested"]), 0
         state["level"], state["next_level"], state["hush"] = 1, 1, 0
         if state["slot"]["worker"].any():

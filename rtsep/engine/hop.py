@@ -111,6 +111,7 @@ def cross(state):
     for i in range(state.lanes):
         blend(state.gain[i], state.other_gain[i], share, state.bins)
     if state.fade == 0:
+        state.source_power[:] = 0  # of other sources from here on
         state.active = 1 - state.active
 
 

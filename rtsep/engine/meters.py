@@ -187,7 +187,8 @@ def read_meters(
 ) -> Meters:
     """Read the meters of a record, of a network's and a crossing's if there is one.  Any thread."""
     channels = int(record["channels"])
-    scale = parseval(record)
+    swapped = record["active"] == record["requested"]
+    scale = parseval(record) if swapped else 0.0  # until then the powers are of others
     histogram = record["histogram"].copy()
     median, hop_us = quantile_us(histogram, 0.5), 1e6 * record["hop"] / record["rate"]
 
