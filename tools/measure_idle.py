@@ -1,14 +1,20 @@
-"""What `rtsep live` costs when there is nothing to hear, and how soon sound comes back.
+"""What `rtsep live` costs when there is nothing to hear, or nobody, and how soon sound comes back.
 
 A JACK server of its own on a dummy device calls for `--block` samples; its microphone is digital
 silence, as a muted one or an idle virtual speaker is.  The load is the processor time of the whole
 process over real time, once silent and once with the work per hop not left out.  The answer to the
-first sample after silence is counted in samples, without a device.  Linux, with jackd installed.
+first sample after silence is counted in samples, without a device.  `rtsep live --virtual` is
+measured as a process on a PulseAudio and a PipeWire of its own, with noise on the microphone, once
+while nobody records it and once while somebody does.  Linux, with all three servers installed.
 """
 
 import os
+import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +61,56 @@ def answer(engine: rtsep.Engine, block: int) -> Row:
     }  # fmt: skip
 
 
+PLAY = ["paplay", "--raw", "--rate=48000", "--channels=1", "--format=s16le", "--volume=20000",
+        "--latency-msec=50", "-d", "mic_feed", "/dev/urandom"]  # fmt: skip
+RECORD = ["parec", "-d", "rtsep_main_microphone", "--latency-msec=20", "--raw"]
+LIVE = [sys.executable, "-m", "rtsep.cli", "live", "--virtual", "--model", "rain", "--input",
+        "mic_feed.monitor"]  # fmt: skip
+SETTLING = 4.0  # seconds
+
+
+@contextmanager
+def started(words: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(words, env=env, stdout=quiet, stderr=quiet)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def worked(process: subprocess.Popen[bytes]) -> float:
+    """Processor time so far, in s."""
+    words = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def share(process: subprocess.Popen[bytes], seconds: float) -> float:
+    """% of a core from now on."""
+    time.sleep(SETTLING)
+    spent, begin = worked(process), time.monotonic()
+    time.sleep(seconds)
+    return 100 * (worked(process) - spent) / (time.monotonic() - begin)
+
+
+def unheard(
+    server: Callable[[], AbstractContextManager[servers.Server]], words: list[str], seconds: float
+) -> Row:
+    """`rtsep live --virtual`, recorded by nobody, by somebody, and by nobody again."""
+    with server() as here, tempfile.TemporaryDirectory() as home:
+        env = here.env | {f"XDG_{name}_HOME": home for name in ("DATA", "STATE", "CONFIG")}
+        with started(PLAY, env), started([*LIVE, *words], env) as live:
+            nobody = share(live, seconds)
+            with started(RECORD, env):
+                somebody = share(live, seconds)
+            again = share(live, seconds)
+    return {
+        "server": server.__name__, "with": " ".join(words), "nobody records": nobody,
+        "somebody": somebody, "nobody again": again,
+    }  # fmt: skip
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--seconds", type=float, default=20)
@@ -68,6 +124,9 @@ def main() -> None:
         ]
         report.table("silent microphone: work left out, and not", rows)
         report.table("and then sound", [answer(rtsep.Engine(random_model(RANK)), given.block)])
+        ways = ((servers.pulse, []), (servers.pulse, ["--clocks", "2"]), (servers.pipewire, []))
+        report.table("virtual microphone, % of a core",
+                     [unheard(kind, words, given.seconds) for kind, words in ways])  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rtsep.cli.panel import rest
 from rtsep.cli.screen import Row
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def load(meters: "Meters") -> Row:
         f"load {100 * meters.load:.0f} %  hop p50 {meters.hop_p50_us:.0f} "
         f"p99 {meters.hop_p99_us:.0f} max {meters.hop_max_us:.0f} us"
     )
-    return ((words, QUIET),)
+    return ((rest(meters), ""), (words, QUIET))
 
 
 def mishaps(meters: "Meters", lost: int) -> Row:

@@ -6,8 +6,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,7 +34,15 @@ from rtsep.cli.options import (
     say,
 )
 from rtsep.cli.returning import Return, again, patient, taken
-from rtsep.cli.route import PLUGIN, PLUGIN_MISSING, DefaultDevice, Playback, devices_for, named
+from rtsep.cli.route import (
+    PLUGIN,
+    PLUGIN_MISSING,
+    DefaultDevice,
+    Playback,
+    devices_for,
+    named,
+    resting,
+)
 from rtsep.cli.serving import free_instance, made_of, routed, starting
 
 if TYPE_CHECKING:
@@ -131,7 +140,7 @@ def through_soundcard(
     try:
         with (
             ended_by_signals() as stop, engine.seal(), closing(stream),
-            ports_named(route, engine),
+            ports_named(route, engine), how.get("resting", nullcontext)(engine),
             served(engine, **how["control"]) as desk,
             watched(engine, desk, how.get("way") or str(route), how, times) as tell,
         ):  # fmt: skip
@@ -192,6 +201,8 @@ def through_virtual(
             stems = sources_of(arguments["models"]) if how["stems"] else ()
             real = stack.enter_context(devices_for(device, wanted, channels, how["default"], stems))
         how["names"] = {end: real}
+        if not (how["playback"] or how["always"]):
+            how["resting"] = partial(resting, device, stems)
         ends = (device.title, real) if how["playback"] else (real, device.title)
         how["way"] = " to ".join(ends)
         try:
@@ -277,6 +288,9 @@ def live(
         bool,
         typer.Option("--stems", help="A channel and a microphone for each source."),
     ] = False,
+    always: Annotated[
+        bool, typer.Option("--always", help="Also while nobody records the virtual microphone.")
+    ] = False,
     once: Annotated[
         bool, typer.Option("--once", help="End where the sound goes away, do not wait for it.")
     ] = False,
@@ -323,7 +337,7 @@ def live(
     how: dict[str, Any] = {"block": blocksize, "seconds": seconds, "control": control}
     how |= {"back": back, "once": once}
     how |= {"device_latency": device_latency, "force": force}
-    how |= {"playback": playback, "default": default, "stems": stems}
+    how |= {"playback": playback, "default": default, "stems": stems, "always": always}
     with journal(log) as how["log"]:
         if input_file is not None:
             engine, report = through_files(input_file, output_file, arguments, how)

@@ -51,6 +51,14 @@ def overload(meters: "Meters") -> str:
     return f"  overloads {meters.overloads} (now: {done})"
 
 
+def rest(meters: "Meters") -> str:
+    """Why nothing is separated now, where that is so."""
+    from rtsep.engine.rest import WORDS
+
+    why = WORDS[meters.resting]
+    return f"resting: {why}  " if why else ""
+
+
 def timing(meters: "Meters") -> str:
     return (
         f"latency {meters.latency_ms:.1f} ms  load {100 * meters.load:.1f} %  hop p50 "
@@ -171,6 +179,7 @@ def _lines(engine: "Engine") -> Tell:
         nonlocal due
         if time.monotonic() >= due:
             due += 1
-            print(f"{seconds:.1f} s  {plain(engine.meters())}", file=sys.stderr, flush=True)
+            meters = engine.meters()
+            print(f"{seconds:.1f} s  {rest(meters)}{plain(meters)}", file=sys.stderr, flush=True)
 
     return tell

@@ -66,12 +66,14 @@ def get(
             return
         found = line.ask(do="describe")
     if json_:
-        print(json.dumps({name: found[name] for name in ("parameters", "meters")}))
+        print(json.dumps({name: found[name] for name in ("parameters", "meters", "resting")}))
         return
     for each in found["parameters"]:
         print(row(each))
     for name, value in found["meters"].items():
         print(f"{name:28} {shown(value)}")
+    if found["resting"]:
+        print(f"resting: {found['resting']}")
 
 
 def set_(

@@ -11,6 +11,7 @@ import typer
 from rtsep.cli.options import Instance, Json, say
 
 if TYPE_CHECKING:
+    from rtsep.engine.engine import Engine
     from rtsep.ports.virtual import Virtual
 
 PLUGIN = {"source": "pulse", "sink": "pulse", "host_api": "ALSA"}  # of libasound2-plugins
@@ -48,6 +49,18 @@ def devices_for(
         beside = f", and each of {', '.join(stems)}" if stems else ""
         say(f"programs find it as {virtual.title!r}{beside}; from {found.source} to {found.sink}")
         yield found.sink if virtual.playback else found.source
+
+
+@contextmanager
+def resting(virtual: "Virtual", stems: Sequence[str], engine: "Engine") -> Iterator[None]:
+    """Let the engine rest while no program records the virtual microphone."""
+    from rtsep.ports.listeners import listening
+
+    def tell(recorded: bool) -> None:
+        engine.unheard = not recorded
+
+    with listening(virtual, stems, tell):
+        yield
 
 
 @route.command()

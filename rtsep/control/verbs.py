@@ -10,6 +10,7 @@ from typing import Any
 from rtsep.control import tree
 from rtsep.control.desk import Desk
 from rtsep.control.wire import Message
+from rtsep.engine.rest import WORDS
 
 Verb = Callable[[Desk, Message, str], Message]
 
@@ -32,9 +33,10 @@ def get(desk: Desk, request: Message, origin: str) -> Message:
 
 
 def describe(desk: Desk, request: Message, origin: str) -> Message:
-    """Every parameter with unit and range, and the meters."""
+    """Every parameter with unit and range, the meters, and why it rests if it does."""
     return {
         "parameters": tree.description(desk.engine), "meters": tree.meter_values(desk.engine),
+        "resting": WORDS[desk.engine.meters().resting],
     }  # fmt: skip
 
 
@@ -62,6 +64,7 @@ def status(desk: Desk, request: Message, origin: str) -> Message:
         "pid": os.getpid(), "models": desk.models, "sources": list(engine.sources),
         "keep": list(engine.keep), "rate": engine.rate, "channels": engine.channels,
         "latency": engine.latency, "note": engine.note,
+        "resting": WORDS[engine.meters().resting],
     }  # fmt: skip
 
 

@@ -183,6 +183,15 @@ class Engine:
         self._freewheel = freewheel
         self._employ()
 
+    @property
+    def unheard(self) -> bool:
+        """Whether nobody takes what a live stream gives out: it then rests.  Any thread sets it."""
+        return bool(self._state["unheard"])
+
+    @unheard.setter
+    def unheard(self, unheard: bool) -> None:
+        self._state["unheard"] = unheard
+
     def _employ(self) -> None:
         """Networks' worker threads and the ladder are there for a stream in real time alone."""
         self._state["ladder"] = self._live and not self._freewheel

@@ -1,10 +1,9 @@
-"""What happens where the time is too short, and where there is nothing to hear.
+"""What happens where the time is too short.
 
 Three late blocks within a second are one step down: half the iterations, then the unknown basis
 held, then the dry path faded in, in time with what it replaces, and the separator at rest.  Calm
-is a step up again; a step that was too early makes the next wait longer.  Digital silence puts all
-work per hop to rest until the first sample that is not zero.  None of it happens offline, or where
-blocks come faster than time: output then depends on input alone.
+is a step up again; a step that was too early makes the next wait longer.  None of it happens
+offline, or where blocks come faster than time: output then depends on input alone.
 """
 
 import numpy as np
@@ -90,16 +89,3 @@ def effort(state):
     """The rung for the separators: at the dry path's they rest only once it is all there is."""
     rung = rung_of(state)
     return HELD if rung == DRY_PATH and state.relief < 1 else rung
-
-
-@kernel(exact=True)
-def is_idle(state):
-    """Whether a hop can be left out: nothing but zeros for so long that none are left inside."""
-    state.quiet = 0 if state.loud != 0 else state.quiet + state.hop
-    state.loud = 0
-    settled = state.requested == state.active and state.fade == 0 and state.stems == 0
-    inside = state.window + (state.delay + 2) * state.hop
-    idle = state.ladder != 0 and settled and state.quiet > state.rate + inside
-    if idle:
-        state.idle_hops += 1
-    return idle

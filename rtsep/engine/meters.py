@@ -100,7 +100,8 @@ class Meters:
     that gave no mask.
 
     rung : 0 does all there is to do, 3 is the dry path (see `rtsep.engine.ladder`); overloads :
-    steps down so far; idle_hops : left out for there was nothing to hear.
+    steps down so far; idle_hops : left out for there was nothing to hear, or nobody; resting : why
+    that is so now, an index of `rtsep.engine.rest.WORDS`.
     With two devices on two clocks: drift_ppm is how much faster the input's is, crossing_ms the
     time between their callbacks, constant; deposits are the input's blocks, starved the output's
     that lacked samples, restarts the times it began anew.
@@ -133,6 +134,7 @@ class Meters:
     rung: int = 0
     overloads: int = 0
     idle_hops: int = 0
+    resting: int = 0
     drift_ppm: float = 0.0
     crossing_ms: float = 0.0
     deposits: int = 0
@@ -220,6 +222,7 @@ def read_meters(
         rung=int(record["rung"]),
         overloads=int(record["overloads"]),
         idle_hops=int(record["idle_hops"]),
+        resting=int(record["resting"]),
         **(read_network(worker) if worker is not None else {}),
         **(read_crossing(crossing) if crossing is not None else {}),
     )

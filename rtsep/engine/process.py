@@ -15,9 +15,10 @@ from rtsep.dsp.stream import LOUDEST
 from rtsep.engine.delay import restart
 from rtsep.engine.glides import glide, latch
 from rtsep.engine.hop import run_hop
-from rtsep.engine.ladder import is_idle, judge, relieve
+from rtsep.engine.ladder import judge, relieve
 from rtsep.engine.meters import count_time, measure
 from rtsep.engine.requests import serve
+from rtsep.engine.rest import AWAKE, UNHEARD, reason, stay_ready
 from rtsep.engine.state import (
     BYPASS,
     CAPTURE,
@@ -102,8 +103,14 @@ def turn_hop(state):
     begin = nanoseconds()
     restart(state)
     serve(state)
-    if not is_idle(state):
+    why = reason(state)
+    if why == AWAKE:
         run_hop(state)
+    else:
+        state.idle_hops += 1
+    if why == UNHEARD:
+        stay_ready(state)
+    state.resting = why
     measure(state)
     count_time(state, nanoseconds() - begin)
 

@@ -1,7 +1,8 @@
 """The record: the whole state of an engine, shared by the audio thread and control.
 
-One writer per field.  Control writes row TARGET of the glides, `requested`, `ladder`, the request
-counters and what they ask for; compiled code in the audio thread writes everything else.
+One writer per field.  Control writes row TARGET of the glides, `requested`, `ladder`, `unheard`,
+the request counters and what they ask for; compiled code in the audio thread writes everything
+else.
 """
 
 from typing import Any
@@ -50,6 +51,7 @@ STATE = record_type(
     ("glides", np.float64, (5, PARAMETERS)),
     ("requested", np.int64),
     ("ladder", np.int64),
+    ("unheard", np.int64),
     ("snapshot_request", np.int64),
     ("restore_request", np.int64),
     # the stream
@@ -95,6 +97,7 @@ STATE = record_type(
     ("quiet", np.int64),
     ("overloads", np.int64),
     ("idle_hops", np.int64),
+    ("resting", np.int64),
     # served at a hop boundary
     ("snapshot_served", np.int64),
     ("restore_served", np.int64),

@@ -100,7 +100,7 @@ def _is_part(module: Any, virtual: Virtual) -> bool:
     return module.name in (NULL_SINK, REMAPPED) and (bool(whole) or stem)
 
 
-def _modules(pulse: Any, virtual: Virtual) -> list[Any]:
+def modules_of(pulse: Any, virtual: Virtual) -> list[Any]:
     """The server's modules that make a virtual device, in the order they were loaded."""
     return [module for module in pulse.module_list() if _is_part(module, virtual)]
 
@@ -108,6 +108,11 @@ def _modules(pulse: Any, virtual: Virtual) -> list[Any]:
 def _properties(kind: str, title: str, lasting: bool) -> str:
     words = f"device.description='{title}' {LASTING}={'yes' if lasting else 'no'}"
     return f'{kind}_properties="{words}"'
+
+
+def letters(stem: str) -> str:
+    """What a source is called in a device's name."""
+    return "".join(c if c.isascii() and c.isalnum() else "_" for c in stem)
 
 
 def wanted_modules(
@@ -130,7 +135,7 @@ def wanted_modules(
     own = ",".join(places(channels))
     for i, stem in enumerate(stems):
         theirs = ",".join(map_[i * channels : (i + 1) * channels])
-        name = "".join(c if c.isascii() and c.isalnum() else "_" for c in stem)
+        name = letters(stem)
         arguments = f"source_name={virtual.name}_{name} {monitor} channels={channels} "
         arguments += f"channel_map={own} master_channel_map={theirs} remix=no"
         made.append((REMAPPED, arguments, f"{virtual.title} {name}"))
@@ -147,7 +152,7 @@ def up(
     """
     wanted = wanted_modules(virtual, channels, stems)
     with server() as pulse:
-        there = [(each.name, (each.argument or "").strip()) for each in _modules(pulse, virtual)]
+        there = [(each.name, (each.argument or "").strip()) for each in modules_of(pulse, virtual)]
         if len(there) == len(wanted) and all(
             kind == name and told.startswith(f"{arguments} ")
             for (kind, arguments, _), (name, told) in zip(wanted, there, strict=True)
@@ -162,7 +167,7 @@ def up(
 
 
 def _unload(pulse: Any, virtual: Virtual) -> int:
-    modules = _modules(pulse, virtual)
+    modules = modules_of(pulse, virtual)
     for module in reversed(modules):
         pulse.module_unload(module.index)
     return len(modules)
@@ -187,9 +192,7 @@ def status() -> list[dict[str, Any]]:
         listeners = [each.source for each in pulse.source_output_list()]
         players = [each.sink for each in pulse.sink_input_list()]
     told = []
-    for name in sorted(sinks):
-        if not name.startswith("rtsep_"):
-            continue
+    for name in sorted(sink for sink in sinks if sink.startswith("rtsep_")):
         name = name.removesuffix("_feed")
         playback = name.endswith("_speaker")
         device = (sinks if playback else sources).get(name)
