@@ -162,6 +162,22 @@ def test_a_sound_server_killed_and_started_again_carries_the_fader_again(start, 
     assert any("is gone; waiting" in said for said in hearer.ask()["said"])
 
 
+def test_a_subsystem_that_was_not_there_is_found_when_it_comes(start, jack_server):
+    jack_server.kill()
+    hearer = start(HEARER)
+    assert hearer.ask() == {
+        "heard": [], "port": None,
+        "said": ["MIDI: no MIDI subsystem answers (ALSA sequencer, JACK); waiting for it"],
+    }  # fmt: skip
+    guard_and_options = 3
+    jack_server.start(*jack_server.children.pop().args[guard_and_options:])
+    jack_server.wait_for_last("jack_lsp")
+    sender = start(SENDER)
+    until(lambda: hearer.ask()["port"] is not None)
+    sender.ask(json.dumps([[0xB0, 7, 101]]))
+    until(lambda: last_heard(hearer) == 101 / 127 * 84 - 60)
+
+
 def test_a_virtual_port_is_there_to_be_connected(start, jack_server):
     hearer = start(HEARER.replace('"KONTROL"', '"virtual"'))
     assert hearer.ask()["port"] == "whoever connects to rtsep-midi:control"

@@ -1,6 +1,7 @@
 """A controller's side of the desk: mapped, learned, told of changes; bytes in, bytes out."""
 
 import contextlib
+import sys
 
 import pytest
 from control_room import desk_for, served_line, until
@@ -126,11 +127,23 @@ def test_what_cannot_be_learned_is_told_at_once():
 
 def test_learning_and_forgetting_by_the_socket(own_folders):
     with served_line() as (desk, line):
+        desk.surface.deaf = ""
         with pytest.raises(Refused, match="'colour' is unknown"):
             line.ask(do="learn", parameter="strength", colour="red")
         assert line.ask(do="mappings")["mappings"] == []
         assert line.ask(do="forget", parameter="strength")["forgotten"] == 0
         assert desk.dropped == 0
+
+
+def test_where_no_control_can_move_learning_is_refused_at_once(own_folders, monkeypatch):
+    with served_line() as (_, line), pytest.raises(Refused, match="with --midi PORT"):
+        line.ask(do="learn", parameter="strength")
+    monkeypatch.setitem(sys.modules, "rtmidi", None)
+    with (
+        served_line(midi="nano", say=lambda words: None) as (_, line),
+        pytest.raises(Refused, match="no MIDI: python-rtmidi is missing: pip install"),
+    ):
+        line.ask(do="learn", parameter="strength")
 
 
 def test_a_program_change_loads_a_preset(own_folders):

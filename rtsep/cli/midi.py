@@ -76,6 +76,8 @@ def learn(
         channel=0 if any_channel else None,
     )  # fmt: skip
     with line_to(instance, 40) as connection:
+        if deaf := connection.ask(do="mappings")["deaf"]:
+            raise ValueError(deaf)
         say(f"move the control for {parameter}")
         answer = connection.ask(
             do="learn", parameter=parameter, takeover=takeover.value, curve=curve.value, **told

@@ -1,6 +1,7 @@
 """MIDI ports, by python-rtmidi: ALSA, then JACK, or what the system has.  rtmidi's only importer.
 
-A controller that is pulled and put back is found again by its name.
+A controller that is pulled and put back is found again by its name, and so is a subsystem that
+was not there yet.
 """
 
 import ctypes
@@ -10,6 +11,9 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from rtsep.control.surface import Surface
@@ -25,6 +29,10 @@ NONE = "no MIDI subsystem answers (ALSA sequencer, JACK)"
 Say = Callable[[str], None]
 
 
+class NoSubsystem(OSError):  # noqa: N818
+    """Nothing that MIDI could go through; it may come yet."""
+
+
 def rtmidi() -> Any:
     """The library; ImportError with the command that installs it."""
     try:
@@ -32,6 +40,16 @@ def rtmidi() -> Any:
     except ImportError:
         raise ImportError(INSTALL) from None
     return library
+
+
+@cache
+def _quiet() -> None:
+    """Keep rtmidi's own JACK library from telling in five lines what is told here in one."""
+    with suppress(OSError, AttributeError):
+        maps = Path("/proc/self/maps").read_text()
+        harmless = ctypes.cast(ctypes.CDLL(None).strlen, ctypes.c_void_p)
+        for path in set(re.findall(r"/\S*rtmidi\S*libjack\S*", maps)):
+            ctypes.CDLL(path).jack_set_error_function(harmless)
 
 
 def _candidates(library: Any) -> list[int]:
@@ -42,15 +60,16 @@ def _candidates(library: Any) -> list[int]:
 
 
 def opened(kind: str) -> Any:
-    """An rtmidi "MidiIn" or "MidiOut" of the first API that works; OSError if none does."""
+    """An rtmidi "MidiIn" or "MidiOut" of the first API that works; NoSubsystem if none does."""
     library = rtmidi()
+    _quiet()
     os.environ.setdefault("JACK_NO_START_SERVER", "1")
     for api in _candidates(library):
         try:
             return getattr(library, kind)(api, name=CLIENT)
         except (library.RtMidiError, SystemError):
             continue
-    raise OSError(NONE)
+    raise NoSubsystem(NONE)
 
 
 def plain(port: str) -> str:
@@ -91,19 +110,20 @@ class Controller:
     """One controller, connected whenever it is there, from `start` to `close`.
 
     wanted : part of a port's name, or "virtual" for a port that others connect to.
-    ImportError or OSError where there is no MIDI at all.
+    ImportError where the library is missing.
     """
 
     def __init__(self, surface: Surface, wanted: str, say: Say) -> None:
         self._surface, self._wanted, self._say = surface, wanted, say
         self._virtual = wanted == VIRTUAL
         self._label = "control" if self._virtual else f"control-{os.getpid()}"
-        self._ends: tuple[Any, Any] | None = (opened("MidiIn"), opened("MidiOut"))
+        self._ends: tuple[Any, Any] | None = None
         self._port: str | None = None
         self._said = ""
-        self._looks = 0
+        self._looks = -1
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="rtsep-midi", daemon=True)
+        rtmidi()
 
     @property
     def port(self) -> str | None:
@@ -112,7 +132,10 @@ class Controller:
 
     def start(self) -> None:
         """Connect if the controller is there, and go on looking.  OSError without virtual ports."""
-        self._look()
+        try:
+            self._look()
+        except NoSubsystem as error:
+            self._tell(f"MIDI: {error}; waiting for it")
         self._thread.start()
 
     def close(self) -> None:

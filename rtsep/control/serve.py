@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 PATIENCE = 30.0  # seconds for somebody to move a control
+DEAF = "it hears no MIDI: start it with --midi PORT (`rtsep midi list` names the ports)"
 
 
 def in_a_thread(act: Callable[[Message], Message]) -> Slow:
@@ -47,7 +48,8 @@ def midi_verbs(surface: Surface) -> dict[str, Verb]:
     """Mappings told and forgotten."""
 
     def mappings(desk: Desk, request: Message, origin: str) -> Message:
-        return {"mappings": [asdict(mapping) for mapping in surface.table]}
+        found = [asdict(mapping) for mapping in surface.table]
+        return {"mappings": found, "port": surface.port, "deaf": surface.deaf}
 
     def forget(desk: Desk, request: Message, origin: str) -> Message:
         return {"forgotten": surface.forget(field(request, "parameter", str, "its id"))}
@@ -56,9 +58,11 @@ def midi_verbs(surface: Surface) -> dict[str, Verb]:
 
 
 def mapping_lesson(surface: Surface) -> Callable[[Message], Message]:
-    """Waits for the control that moves next and maps it."""
+    """Waits for the control that moves next and maps it; ValueError at once where none can."""
 
     def learn(request: Message) -> Message:
+        if surface.deaf:
+            raise ValueError(surface.deaf)
         told = {name: value for name, value in request.items() if name != "do"}
         waiting = surface.desk.ask(surface.learn, told).result(PATIENCE)
         try:
@@ -98,12 +102,15 @@ def _osc(desk: Desk, where: str, say: Say) -> Any:
     return port
 
 
-def _opened(opened: contextlib.ExitStack, say: Say, what: str, make: Callable[[], Any]) -> None:
+def _opened(opened: contextlib.ExitStack, say: Say, what: str, make: Callable[[], Any]) -> str:
     """Open one way in; what cannot be is told, and the sound goes on without it."""
     try:
         opened.callback(make().close)
     except (OSError, ValueError, ImportError) as error:
-        say(f"{what}: {' '.join(str(error).split())}")
+        words = f"{what}: {' '.join(str(error).split())}"
+        say(words)
+        return words
+    return ""
 
 
 @contextlib.contextmanager
@@ -162,6 +169,7 @@ def serve(
         _opened(opened, say, "no control from outside", listening)
         if osc:
             _opened(opened, say, "no OSC", lambda: _osc(desk, osc, say))
+        surface.deaf = DEAF
         if midi:
-            _opened(opened, say, "no MIDI", lambda: _controller(surface, midi, say))
+            surface.deaf = _opened(opened, say, "no MIDI", lambda: _controller(surface, midi, say))
         yield desk

@@ -59,6 +59,7 @@ class Surface:
     """The mappings of one desk.
 
     heard : messages so far.  port : where they come from, empty while nothing is connected.
+    deaf : why none will ever come, empty where some may.
     load : what a program change calls with a preset's name or "#3".  changed : called when a
     mapping was learned or forgotten.
     """
@@ -73,7 +74,7 @@ class Surface:
         self.desk, self._load, self._changed = desk, load, changed
         self.table: list[Mapping] = []
         self.send: Callable[[bytes], None] = lambda message: None
-        self.heard, self.port = 0, ""
+        self.heard, self.port, self.deaf = 0, "", ""
         self._pupil: Pupil | None = None
         self._learning = Reading()
         self.use(table)
