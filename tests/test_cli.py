@@ -372,7 +372,9 @@ def test_without_a_sound_card_live_says_what_to_do(tmp_path):
     assert "no sound card" in line
     assert "--input-file" in line
     assert "no sound card" in one_line(process("devices", env=without))
-    assert process("devices", "--json", env=without).stdout == "[]\n"
+    listed = process("devices", "--json", env=without)
+    assert (listed.returncode, listed.stdout) == (0, "[]\n")
+    assert listed.stderr == "no sound card: PortAudio finds no device\n"
     learning = process("learn", "--live", 1, "-o", "fan.npz", env=without)
     assert "no sound card" in one_line(learning)
 

@@ -18,7 +18,7 @@ import rtsep
 from models import model
 from rtsep.control import places
 from rtsep.control.places import answers, chosen, free_name, runtime_folder, socket_path
-from rtsep.control.serve import serve
+from rtsep.control.serve import DEAF, serve
 from rtsep.control.server import CLIENTS
 from rtsep.control.wire import LONGEST_LINE, Line, Refused
 
@@ -330,9 +330,14 @@ def test_the_commands_turn_a_running_live(tmp_path, warm):
         assert rtsep_cli("set", "strength", "0.6").strip() == "0.6"
         assert rtsep_cli("get", "strength").strip() == "0.6"
         assert "rain.gain" in rtsep_cli("get")
-        assert rtsep_cli("set", "rain.gain", "-12").strip() == "-12"
+        assert rtsep_cli("set", "rain.gain", "-12", "--json") == "-12.0\n"
         assert rtsep_cli("bypass").strip() == "on"
-        assert rtsep_cli("bypass", "off").strip() == "off"
+        assert rtsep_cli("bypass", "off", "--json") == rtsep_cli("get", "bypass", "--json")
+        saved = json.loads(rtsep_cli("preset", "save", "call", "--json"))
+        assert saved["path"].endswith("call.toml")
+        assert json.loads(rtsep_cli("preset", "load", "call", "--json")) == {"notes": []}
+        assert json.loads(rtsep_cli("midi", "forget", "strength", "--json")) == {"forgotten": 0}
+        assert rtsep_cli("midi", "learn", "strength", code=2) == f"rtsep: {DEAF}\n"
         assert "strength=3.0 is outside 0..1" in rtsep_cli("set", "strength", "3", code=2)
         assert "no instance 'x'" in rtsep_cli("get", "--instance", "x", code=2)
         told = json.loads(rtsep_cli("teach", "fan", "--seconds", "1", "--json"))

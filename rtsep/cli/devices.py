@@ -4,10 +4,12 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from rtsep.cli.options import Json
+from rtsep.cli.options import Json, say
 
 if TYPE_CHECKING:
     from rtsep.ports.devices import Device
+
+NONE = "no sound card: PortAudio finds no device"
 
 
 def line(device: "Device") -> str:
@@ -25,8 +27,10 @@ def devices(json_: Json = False) -> None:
     found = find()
     if json_:
         print(json.dumps([asdict(device) for device in found]))
+        if not found:
+            say(NONE)
         return
     if not found:
-        raise OSError("no sound card: PortAudio finds no device")
+        raise OSError(NONE)
     for device in found:
         print(line(device))

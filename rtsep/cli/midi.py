@@ -101,7 +101,9 @@ def mappings(instance: Instance = None, json_: Json = False) -> None:
 def forget(
     parameter: Annotated[str, typer.Argument(metavar="ID", help="Parameter, or `preset`.")],
     instance: Instance = None,
+    json_: Json = False,
 ) -> None:
     """Take away a parameter's controls."""
     with line_to(instance) as connection:
-        print(f"{connection.ask(do='forget', parameter=parameter)['forgotten']} forgotten")
+        gone = connection.ask(do="forget", parameter=parameter)["forgotten"]
+    print(json.dumps({"forgotten": gone}) if json_ else f"{gone} forgotten")

@@ -17,18 +17,23 @@ Name = Annotated[str, typer.Argument(help="Of the preset; `last` is the last sta
 
 
 @preset.command()
-def save(name: Name, instance: Instance = None) -> None:
+def save(name: Name, instance: Instance = None, json_: Json = False) -> None:
     """Write models, parameters, mappings and devices of the running instance."""
     with line_to(instance) as line:
-        print(line.ask(do="save", preset=name)["path"])
+        path = line.ask(do="save", preset=name)["path"]
+    print(json.dumps({"path": path}) if json_ else path)
 
 
 @preset.command()
-def load(name: Name, instance: Instance = None) -> None:
+def load(name: Name, instance: Instance = None, json_: Json = False) -> None:
     """Make the running instance as the preset has it, crossfaded.  Nothing changes if it is bad."""
     with line_to(instance) as line:
-        for note in line.ask(do="load", preset=name)["notes"]:
-            say(note)
+        notes = line.ask(do="load", preset=name)["notes"]
+    if json_:
+        print(json.dumps({"notes": notes}))
+        return
+    for note in notes:
+        say(note)
 
 
 def row(name: str) -> str:

@@ -80,15 +80,18 @@ def set_(
     parameter: Annotated[str, typer.Argument(metavar="ID", help="As in strength, fan.gain.")],
     value: Annotated[str, typer.Argument(help="A number, or a word such as on or residual.")],
     instance: Instance = None,
+    json_: Json = False,
 ) -> None:
     """Turn a parameter of the running instance."""
     with line_to(instance) as line:
-        print(shown(line.ask(do="set", id=parameter, value=number_or_word(value))["value"]))
+        now = line.ask(do="set", id=parameter, value=number_or_word(value))["value"]
+    print(json.dumps(now) if json_ else shown(now))
 
 
 def bypass(
     how: Annotated[Bypass, typer.Argument(help="on, off or toggle.")] = Bypass.toggle,
     instance: Instance = None,
+    json_: Json = False,
 ) -> None:
     """Let the sound through as it is, latency kept; a key of your desktop can call this."""
     with line_to(instance) as line:
@@ -96,7 +99,7 @@ def bypass(
             value = line.ask(do="toggle", id="bypass")["value"]
         else:
             value = line.ask(do="set", id="bypass", value=how.value)["value"]
-    print("on" if value else "off")
+    print(json.dumps(value) if json_ else "on" if value else "off")
 
 
 def event_line(event: dict[str, Any]) -> str:
