@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -131,6 +132,22 @@ def test_denoise_tells_in_words_what_it_wrote(noisy, fan):
     done = rtsep("denoise", noisy, "out.flac", "-m", fan)
     assert "out.flac: unknown, 2.50 s, FLAC PCM_16" in done.stdout
     assert "mapped to 16000 Hz" in done.stderr
+
+
+def test_a_file_that_ends_early_is_denoised_and_told(noisy, fan):
+    contents = Path(noisy).read_bytes()
+    Path("cut.wav").write_bytes(contents[:-20000])
+    assert "ends early" not in rtsep("denoise", noisy, "out.wav", "-m", fan).stderr
+    done = rtsep("denoise", "cut.wav", "out.wav", "-m", fan)
+    told = "cut.wav ends early: its header tells of 40000 samples, it holds 30000"
+    assert told in done.stderr.splitlines()
+    assert sf.info("out.wav").frames == 30000
+
+
+def test_sound_goes_into_a_file_alone(noisy, fan):
+    for words in (["denoise", noisy, "-"], ["live", "--input-file", noisy, "--output-file", "-"]):
+        assert "output '-'" in refused(*words, "-m", fan)
+    assert not Path("-").exists()
 
 
 def test_options_reach_the_engine(noisy, fan):

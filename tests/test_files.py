@@ -13,7 +13,7 @@ from models import babble, model, noise, pair
 from rtsep.ports import formats
 from rtsep.ports.files import denoise
 from rtsep.ports.formats import SoundFormat, encode, format_for, subtype_in
-from rtsep.ports.recordings import examine, read, writer
+from rtsep.ports.recordings import examine, promised, read, writer
 from rtsep.ports.whole import whole
 
 FORMATS = [
@@ -343,3 +343,37 @@ def test_memory_does_not_grow_with_the_file(tmp_path, warm):
 
     # kB; 1800 s are 58 MB in float32, and so is the file that comes out
     assert peak(1800) - peak(10) < 6000
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT", "ULAW"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_wav_files_header_is_taken_at_its_word(tmp_path, subtype, channels):
+    path = tmp_path / "in.wav"
+    sf.write(path, noise(4000, channels), 8000, subtype=subtype)
+    assert examine(path).promised == 4000
+    contents = path.read_bytes()
+    path.write_bytes(contents[: len(contents) // 2])
+    found = examine(path)
+    assert found.promised == 4000
+    assert 1900 < found.length < 2000
+
+
+@pytest.mark.parametrize("told", [0, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_header_that_was_written_into_a_pipe_tells_nothing(tmp_path, told):
+    path = tmp_path / "in.wav"
+    sf.write(path, noise(4000), 8000, subtype="PCM_16")
+    contents = bytearray(path.read_bytes())
+    at = contents.index(b"data") + 4
+    contents[at : at + 4] = told.to_bytes(4, "little")
+    path.write_bytes(contents)
+    assert promised(path) == 0
+
+
+@pytest.mark.parametrize(
+    "contents", [b"", b"RIFF", b"RIFF\0\0\0\0WAVE", b"RIFF____WAVEfmt \xff" * 9]
+)
+def test_what_is_no_header_tells_nothing(tmp_path, contents):
+    (tmp_path / "in.wav").write_bytes(contents)
+    assert promised(tmp_path / "in.wav") == 0
+    sf.write(tmp_path / "in.flac", noise(400), 8000)
+    assert promised(tmp_path / "in.flac") == 0

@@ -23,11 +23,13 @@ from rtsep.cli.options import (
     given,
     make_engine,
     parsed,
+    refuse_pipe,
     say,
 )
 
 if TYPE_CHECKING:
     from rtsep.ports.files import Written
+    from rtsep.ports.recordings import Recording
 
 
 @contextmanager
@@ -53,6 +55,14 @@ def tell_clipping(written: "Written") -> None:
         say(f"{written.path}: {written.clipped} samples were over full scale and are clipped")
 
 
+def tell_shortness(recording: "Recording") -> None:
+    if recording.promised > recording.length:
+        say(
+            f"{recording.path} ends early: its header tells of {recording.promised} samples, "
+            f"it holds {recording.length}"
+        )
+
+
 def denoise(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Sound file.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Sound file to write.")],
@@ -73,7 +83,9 @@ def denoise(
     from rtsep.artefacts.library import DENOISE
     from rtsep.ports import files, recordings
 
+    refuse_pipe(target)
     recording = recordings.examine(source)
+    tell_shortness(recording)
     values = given(strength=strength, max_attenuation=max_attenuation, noise_floor=noise_floor)
     engine = make_engine(
         model or [DENOISE], rate=recording.rate, channels=recording.channels,

@@ -31,6 +31,7 @@ from rtsep.cli.options import (
     given,
     make_engine,
     parsed,
+    refuse_pipe,
     say,
 )
 from rtsep.cli.returning import Return, again, patient, taken
@@ -306,6 +307,7 @@ def live(
     """Keep what is wanted of the sound from the microphone, as it comes in.  Ctrl-C ends it."""
     if seconds is not None and seconds <= 0:
         raise ValueError(f"--seconds {seconds:g} is not positive")
+    refuse_pipe(output_file)
     if output_file is not None and input_file is None:
         raise ValueError(f"--output-file {output_file} needs an --input-file")
     virtual = virtual or playback

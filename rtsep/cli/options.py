@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -60,6 +61,12 @@ def parsed(settings: list[str] | None) -> dict[str, float | str]:
         except ValueError:
             values[name] = value
     return values
+
+
+def refuse_pipe(target: Path | None) -> None:
+    """Sound is written whole or not at all: never to standard output."""
+    if target is not None and str(target) == "-":
+        raise ValueError("output '-': sound goes into a file, not to standard output")
 
 
 def given(**values: Any) -> dict[str, Any]:

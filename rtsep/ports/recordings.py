@@ -18,17 +18,24 @@ from rtsep.separators.slot import CHANNELS
 
 Samples = NDArray[np.float32]
 BLOCK = 1 << 15  # samples a channel
+SAMPLED = (1, 3, 6, 7, 0xFFFE)  # WAV's formats with as many bytes for every sample
+UNTOLD = 0x7FFF0000  # bytes; sox, arecord and ffmpeg tell of more into a pipe
+CHUNKS = 64  # before the samples, that are looked through at most
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A readable sound file.  rate : Hz.  length : samples a channel."""
+    """A readable sound file.  rate : Hz.  length : samples a channel.
+
+    promised : samples a channel that its header tells of where it is a WAV file, 0 if unknown.
+    """
 
     path: Path
     rate: int
     channels: int
     length: int
     format: SoundFormat
+    promised: int = 0
 
     @property
     def seconds(self) -> float:
@@ -49,12 +56,38 @@ def _open(path: Path) -> sf.SoundFile:
         raise ValueError(f"{path} is not a sound file that can be read: {reason}") from error
 
 
+def promised(path: Path) -> int:
+    """Samples a channel that a WAV file's header tells of; 0 where it tells of none.
+
+    Programs that write into a pipe tell of none, or of as many as the header can.
+    """
+    wide = 0  # bytes of a sample of all channels
+    with path.open("rb") as file:
+        name = file.read(12)
+        if (name[:4], name[8:]) != (b"RIFF", b"WAVE"):
+            return 0
+        for _ in range(CHUNKS):
+            head = file.read(8)
+            if len(head) < 8:
+                return 0
+            size = int.from_bytes(head[4:], "little")
+            if head[:4] == b"data":
+                return size // wide if wide and size < UNTOLD else 0
+            body = file.read(16) if head[:4] == b"fmt " else b""
+            if body and int.from_bytes(body[:2], "little") in SAMPLED:
+                wide = int.from_bytes(body[12:14], "little")
+            file.seek(size + size % 2 - len(body), os.SEEK_CUR)
+    return 0
+
+
 def examine(path: str | os.PathLike[str]) -> Recording:
     """What a file holds; ValueError or OSError says why it cannot be used."""
     place = Path(path)
     with _open(place) as file:
         form = SoundFormat(file.format, file.subtype)
-        recording = Recording(place, file.samplerate, file.channels, file.frames, form)
+        recording = Recording(
+            place, file.samplerate, file.channels, file.frames, form, promised(place)
+        )
     if not 1 <= recording.channels <= CHANNELS:
         raise ValueError(f"{path} has {recording.channels} channels, outside 1..{CHANNELS}")
     if not MIN_RATE <= recording.rate <= MAX_RATE:
