@@ -15,7 +15,7 @@ from rtsep.learn import bands, nes, offline, rooms, training
 from rtsep.learn.corpus import recordings
 from rtsep.learn.export import carded, exported
 from rtsep.learn.features import features, levels
-from rtsep.learn.network import Size, seeded, widened
+from rtsep.learn.network import SIZES, seeded
 from rtsep.learn.networks import Task, learn_network
 from rtsep.learn.scenes import BINS, HOPS, RATE, UNITS, Recipe, Scenes, spectra
 from rtsep.learn.tapes import tape
@@ -183,7 +183,7 @@ def test_tapes_are_found_again_and_keep_silence_out(tmp_path, folders):
 
 
 def test_gradients_reach_every_weight(folders, tmp_path):
-    network = seeded(Size.named("tiny"), 0)
+    network = seeded(SIZES["tiny"], 0)
     gains = torch.from_numpy(UNITS.gains().astype(np.float32))
     batch = scenes_of(folders, tmp_path)(0).batch()
     for observed in (False, True):
@@ -201,16 +201,19 @@ def test_the_loss_falls_to_nothing_for_the_right_mask(folders, tmp_path):
     assert perfect.item() < 1e-9
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_onnxruntime_agrees_with_torch_over_a_long_stream(seed):
+@pytest.mark.parametrize(
+    ("size", "seed"), [("tiny", 0), ("tiny", 1), ("dual-tiny", 0), ("dual", 1)]
+)
+def test_onnxruntime_agrees_with_torch_over_a_long_stream(size, seed):
     """Torch sees the whole sequence at once, onnxruntime one frame after another."""
-    network = seeded(Size.named("tiny"), seed)
+    network = seeded(SIZES[size], seed)
     rng = np.random.default_rng(seed)
     loud = np.exp(3 * rng.standard_normal((3000, 1)))
     magnitudes = (loud * np.abs(rng.standard_normal((3000, BINS)))).astype(np.float32)
     magnitudes[1000:1100] = 0
     with torch.no_grad():
-        g = network(torch.from_numpy(features(magnitudes**2, UNITS.pool)[None]))[0].numpy()
+        f = torch.from_numpy(features(magnitudes**2, UNITS.pool, network.size.pace)[None])
+        g = network(f)[0].numpy()
     found = offline.masks(exported(network, name="n", sources=SPEECH), magnitudes)
     np.testing.assert_allclose(found, g @ UNITS.spread, atol=1e-5)
     assert found.min() >= 0
@@ -218,7 +221,7 @@ def test_onnxruntime_agrees_with_torch_over_a_long_stream(seed):
 
 
 def test_an_exported_network_is_read_back(tmp_path):
-    network = exported(seeded(Size.named("tiny"), 0), name="tiny", sources=SPEECH)
+    network = exported(seeded(SIZES["tiny"], 0), name="tiny", sources=SPEECH)
     judged = carded(network, quality={"SI-SDR, dB": 3.0})
     save_network(tmp_path / "tiny.onnx", judged)
     card = load_network(tmp_path / "tiny.onnx").card
@@ -229,7 +232,7 @@ def test_an_exported_network_is_read_back(tmp_path):
 
 def test_killed_and_resumed_equals_uninterrupted(folders, tmp_path):
     make, plan = scenes_of(folders, tmp_path), Plan(3, steps=2)
-    size = Size.named("tiny")
+    size = SIZES["tiny"]
     whole = train(plan, size, make, tmp_path / "whole.pt")
 
     class KilledError(Exception):
@@ -249,7 +252,7 @@ def test_killed_and_resumed_equals_uninterrupted(folders, tmp_path):
 
 def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(folders, tmp_path):
     make, path = scenes_of(folders, tmp_path), tmp_path / "x.pt"
-    train(Plan(1, steps=1), Size.named("tiny"), make, path)
+    train(Plan(1, steps=1), SIZES["tiny"], make, path)
     before = path.read_bytes()
 
     def poisoned(seed):
@@ -260,12 +263,12 @@ def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(folders, tmp_path):
         return scenes
 
     with pytest.raises(DivergedError, match="loss is nan in epoch 1"):
-        train(Plan(2, steps=1), Size.named("tiny"), poisoned, path)
+        train(Plan(2, steps=1), SIZES["tiny"], poisoned, path)
     assert path.read_bytes() == before
 
 
 def test_weights_of_checkpoints_are_averaged(folders, tmp_path):
-    make, size = scenes_of(folders, tmp_path), Size.named("tiny")
+    make, size = scenes_of(folders, tmp_path), SIZES["tiny"]
     paths = [tmp_path / "0.pt", tmp_path / "1.pt"]
     for seed, path in enumerate(paths):
         train(Plan(1, steps=1, seed=seed), size, make, path)
@@ -275,17 +278,6 @@ def test_weights_of_checkpoints_are_averaged(folders, tmp_path):
         torch.testing.assert_close(value, (both[0][name] + both[1][name]) / 2)
     with pytest.raises(ValueError, match="0 checkpoints"):
         training.averaged([])
-
-
-def test_a_wider_network_answers_as_the_narrow_one_did_and_can_learn_on():
-    narrow = seeded(Size(len(UNITS.spread), 5, 7), 1)
-    wide = widened(narrow, Size.named("tiny"), 2)
-    f = torch.randn(2, 30, len(UNITS.spread), generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(wide(f), narrow(f))
-    wide(f).square().sum().backward()
-    assert wide.outward.weight.grad[:, 7:16].abs().min() > 0
-    with pytest.raises(ValueError, match="wanted: as large"):
-        widened(wide, narrow.size, 0)
 
 
 def test_the_distortion_is_that_of_the_masked_spectra(folders, tmp_path):
@@ -316,16 +308,18 @@ def test_recordings_of_the_others_may_be_played_from_their_end(folders, tmp_path
 
 def test_another_size_is_refused_by_name(folders, tmp_path):
     make, path = scenes_of(folders, tmp_path), tmp_path / "x.pt"
-    train(Plan(1, steps=1), Size.named("tiny"), make, path)
+    train(Plan(1, steps=1), SIZES["tiny"], make, path)
     with pytest.raises(ValueError, match=r"'recurrent': 16.*'recurrent': 96"):
-        train(Plan(2, steps=1), Size.named("small"), make, path)
+        train(Plan(2, steps=1), SIZES["small"], make, path)
 
 
-@pytest.mark.parametrize("method", ["supervised", "nes"])
-def test_a_tiny_training_separates_tones_from_hiss(folders, tmp_path, method):
+@pytest.mark.parametrize(
+    ("method", "size"), [("supervised", "tiny"), ("nes", "tiny"), ("supervised", "dual-tiny")]
+)
+def test_a_tiny_training_separates_tones_from_hiss(folders, tmp_path, method, size):
     task = Task(
         method, str(folders.hiss), tmp_path, clean=str(folders.tones), mixtures=str(folders.both),
-        size="tiny", iterations=3, recipe=SMALL | {"snr": (-5.0, 5.0)},
+        size=size, iterations=3, recipe=SMALL | {"snr": (-5.0, 5.0)},
         plan={"epochs": 1, "steps": 40 if method == "nes" else 60, "rate": 2e-2},
     )  # fmt: skip
     network = learn_network(task, name="tones", source="tones")
@@ -342,7 +336,7 @@ def test_a_tiny_training_separates_tones_from_hiss(folders, tmp_path, method):
 
 
 def test_a_mask_of_ones_gives_the_recording_back(monkeypatch):
-    network = exported(seeded(Size.named("tiny"), 0), name="n", sources=SPEECH)
+    network = exported(seeded(SIZES["tiny"], 0), name="n", sources=SPEECH)
     monkeypatch.setattr(offline, "masks", lambda network, V: np.ones_like(V))
     x = np.random.default_rng(0).standard_normal(9000).astype(np.float32)
     for mode in ("low", "medium", "high"):
@@ -354,7 +348,7 @@ def test_a_perfect_mask_is_found_in_one_iteration():
     rng = np.random.default_rng(0)
     Y = rng.standard_normal((20, BINS)).astype(np.complex64)
     np.testing.assert_allclose(nes.constant(0.5)(Y), 0.5 * Y)
-    network = seeded(Size.named("tiny"), 0)
+    network = seeded(SIZES["tiny"], 0)
     with torch.no_grad():
         network.outward.weight.zero_()
         network.outward.bias.fill_(20)

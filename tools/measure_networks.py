@@ -3,7 +3,8 @@
     .venv/bin/python tools/measure_networks.py --data FOLDER [--split test] [--dnsmos] NETWORK...
 
 NETWORK : an .onnx file, or a checkpoint (.pt) of a training, so that a row of them is the curve of
-quality over training time.  Figures and mixtures are those of measure_quality.py.  Networks run
+quality over training time.  Figures and mixtures are those of measure_quality.py; `--split unseen`
+takes speech of the test set in its short noises, which no setting was ever chosen by.  Networks run
 by onnxruntime frame by frame, outside the engine.  Settings are chosen on `--split train` only.
 """
 
@@ -56,7 +57,7 @@ def main() -> None:
     parser: argparse.ArgumentParser = arguments(__doc__)
     parser.add_argument("networks", nargs="+", type=Path, metavar="NETWORK")
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--split", choices=("train", "test"), default="test")
+    parser.add_argument("--split", choices=("train", "test", "unseen"), default="test")
     parser.add_argument("--limit", type=int, default=1000, help="noise recordings at most")
     parser.add_argument("--latency", nargs="+", default=["high"])
     parser.add_argument("--attenuation", type=float, default=100.0, help="dB, at most")

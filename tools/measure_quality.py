@@ -22,7 +22,7 @@ import numpy as np
 import soxr
 from circumstances import arguments, measured
 from numpy.typing import NDArray
-from quality_set import RATE, SNRS, Mixture, mixtures
+from quality_set import RATE, Mixture, mixtures
 
 import rtsep
 from rtsep.learn import learn_basis
@@ -179,7 +179,7 @@ def compare(table: dict[str, Method], given: argparse.Namespace, packages: tuple
                 scores[name].append(figures(method(test), test.speech, opinion))
         title = f"{len(snrs)} mixtures of {given.split}"
         report.table(f"{title}, mean over all", rows(scores, FIGURES, range(len(snrs))))
-        for snr in SNRS:
+        for snr in sorted(set(snrs)):
             chosen = [i for i, value in enumerate(snrs) if value == snr]
             report.table(f"{title}, at {snr} dB", rows(scores, FIGURES, chosen))
 

@@ -20,11 +20,15 @@ RATE = 48000
 ENROLMENT = 10  # seconds
 LONGEST = 6  # seconds of speech
 SNRS = (0, 5, 10)
+UNSEEN_SNRS = (0, 5, 10, 15)
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """One test: speech + noise, both (n,) at RATE, and `enrolment`, the noise alone before."""
+    """One test: speech + noise, both (n,) at RATE, and `enrolment`, the noise alone before.
+
+    Of a short noise there is none, (0,).
+    """
 
     name: str
     snr: int
@@ -71,8 +75,12 @@ def mix(speech: Samples, noise: Samples, enrolment: Samples, name: str, snr: int
 def mixtures(data: Path, split: str, limit: int, seed: int = 0) -> Iterator[Mixture]:
     """Every noise recording of 20 s or more, once per SNR, each time with another speaker.
 
-    split : "train" to choose settings by, "test" to report.  limit : noise recordings at most.
+    split : "train" to choose settings by, "test" to report, "unseen" as well, by short noises that
+    no setting was ever chosen or reported by.  limit : noise recordings at most.
     """
+    if split == "unseen":
+        yield from _unseen(data, limit, seed)
+        return
     random = np.random.default_rng(seed)
     folder = "cc0_ccby/" if split == "test" else ""
     noises = listed(data, f"noise_{split}", 20, 1e9, folder)
@@ -87,3 +95,15 @@ def mixtures(data: Path, split: str, limit: int, seed: int = 0) -> Iterator[Mixt
             noise = recording[start : start + len(speech)]
             enrolment = recording[: ENROLMENT * RATE]
             yield mix(speech[: len(noise)], noise, enrolment, Path(file).stem, snr)
+
+
+def _unseen(data: Path, limit: int, seed: int) -> Iterator[Mixture]:
+    """Every short noise recording of the test set once, at one SNR after another."""
+    random = np.random.default_rng(seed)
+    noises = listed(data, "noise_test", 4, 19.9, "cc0_ccby/")
+    voices = listed(data, "speech_test", 3, 15, "cc0_ccby/")
+    for i, chosen in enumerate(random.permutation(len(noises))[:limit]):
+        file, snr = noises[chosen], UNSEEN_SNRS[i % len(UNSEEN_SNRS)]
+        noise = load(data / file)
+        speech = load(data / voices[random.integers(len(voices))])[: len(noise)]
+        yield mix(speech, noise[: len(speech)], noise[:0], Path(file).stem, snr)

@@ -24,7 +24,7 @@ from rtsep.learn import nes, training
 from rtsep.learn.corpus import Samples, recordings
 from rtsep.learn.export import exported
 from rtsep.learn.mixtures import excerpt, mix
-from rtsep.learn.network import MaskNetwork, Size, widened
+from rtsep.learn.network import SIZES, MaskNetwork
 from rtsep.learn.scenes import RATE, Recipe, Scenes
 from rtsep.learn.tapes import Tape, tape
 from rtsep.learn.training import Plan
@@ -47,8 +47,8 @@ JUDGED_BATCHES = 3
 class Training:
     """One network.  stages : (plan, recipe), each from the weights of the one before.
 
-    begun : the network whose weights the first stage begins from, widened.  talkers : hear the
-    train split of two_speaker, too.
+    talkers : hear the train split of two_speaker, too.  averaged : epochs at the end whose weights
+    are averaged.
     """
 
     name: str
@@ -56,17 +56,21 @@ class Training:
     stages: tuple[tuple[Plan, Recipe], ...]
     size: str = "small"
     iterations: int = 1
-    begun: str | None = None
     talkers: bool = False
+    averaged: int = 3
 
 
 QUICK = Recipe(rows=24, frames=300, fresh=6, backward=0)
-VARIED = replace(QUICK, backward=0.4, babble=0.15, snr=(-5.0, 15.0))
+VARIED = replace(
+    QUICK, rows=16, frames=190, fresh=4, pace=2, backward=0.4, babble=0.15, snr=(-5.0, 20.0)
+)
 PLAIN = replace(QUICK, babble=0, swelling=0, other_speed=QUICK.speed)
 FIRST = Plan(epochs=5, steps=120, rate=1.5e-3, last_rate=1e-3, exponent=0.5, magnitude=0.5)
 LAST = Plan(epochs=9, steps=120, rate=1.5e-3, exponent=0.5, magnitude=0.5)
-LONG = replace(LAST, epochs=18, steps=100, rate=1.2e-3, ratio=0.02)
-AVERAGED = 3  # epochs at the end whose weights are averaged
+LONG = Plan(
+    epochs=80, steps=100, rate=2e-3, exponent=0.3, magnitude=0.5, ratio=0.02, understood=0.05
+)
+EGG = replace(LONG, epochs=6)
 TRAININGS = {
     each.name: each
     for each in (
@@ -76,10 +80,11 @@ TRAININGS = {
              (FIRST, PLAIN), (LAST, QUICK)),
         ),
         Training(
-            "nes-speech-medium", "supervised", ((LONG, VARIED),), "medium",
-            begun="nes-speech-small", talkers=True,
+            "nes-speech-medium", "supervised", ((LONG, VARIED),), "dual", talkers=True, averaged=5,
         ),
-        Training("nes-speech-small-egg", "nes", ((LAST, QUICK),), iterations=5),
+        Training(
+            "nes-speech-medium-egg", "nes", ((EGG, VARIED),), "dual", iterations=3,
+        ),
     )
 }  # fmt: skip
 
@@ -126,11 +131,12 @@ class Material:
             speech, other = excerpt([each], n, RATE, rng), excerpt(noise, n, RATE, rng)
             yield mix(speech, other, float(rng.uniform(*MIXTURE_SNR)), RATE).mixture
 
-    def judged(self) -> Scenes:
+    def judged(self, pace: int) -> Scenes:
         """Speakers and noises that nothing is learned from."""
         speech = self.tape(self.speech[::HELD_SPEECH], "speech-held-out")
         noise = self.tape(self.noise[::HELD_NOISE], "noise-held-out")
-        return Scenes([(speech, 1.0)], [(noise, 1.0)], JUDGED, 99)
+        recipe = replace(JUDGED, pace=pace, frames=JUDGED.frames // pace)
+        return Scenes([(speech, 1.0)], [(noise, 1.0)], recipe, 99)
 
     def provenance(self, talkers: bool) -> list[dict[str, Any]]:
         named = ((LIBRI, self.speech), (VCTK, self.fullband), (ESC, self.noise),
@@ -140,12 +146,9 @@ class Material:
 
 def trained(wanted: Training, material: Material, told: training.Told) -> MaskNetwork:
     """All stages of a training."""
-    scenes = material.judged()
+    scenes = material.judged(SIZES[wanted.size].pace)
     batches = [scenes.batch() for _ in range(JUDGED_BATCHES)]
     network: MaskNetwork | None = None
-    if wanted.begun is not None:
-        narrow = trained(TRAININGS[wanted.begun], material, told)
-        network = widened(narrow, Size.named(wanted.size), wanted.stages[0][0].seed)
     for stage, (plan, recipe) in enumerate(wanted.stages):
         folder = material.folder / f"{wanted.name}-{stage}"
 
@@ -167,11 +170,11 @@ def supervised(
     def make(seed: Any) -> Scenes:
         return Scenes(voices, noises, recipe, seed)
 
-    size, checkpoint = Size.named(wanted.size), folder / "supervised.pt"
+    size, checkpoint = SIZES[wanted.size], folder / "supervised.pt"
     training.train(
         plan, size, make, checkpoint, judge=judge, told=kept(checkpoint, told), start=start
     )
-    last = range(max(0, plan.epochs - AVERAGED), plan.epochs)
+    last = range(max(0, plan.epochs - wanted.averaged), plan.epochs)
     return training.averaged([numbered(checkpoint, epoch) for epoch in last])
 
 
@@ -180,7 +183,7 @@ def separated_eggs(
     start: MaskNetwork | None, judge: nes.Judge, told: training.Told,
 ) -> MaskNetwork:  # fmt: skip
     return nes.egg_separation(
-        material.noises(2), material.mixtures(), recipe, plan, Size.named(wanted.size), folder,
+        material.noises(2), material.mixtures(), recipe, plan, SIZES[wanted.size], folder,
         iterations=wanted.iterations, judge=judge, told=told,
     )  # fmt: skip
 

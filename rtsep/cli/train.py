@@ -24,6 +24,9 @@ class Extent(StrEnum):
     small = "small"
     medium = "medium"
     large = "large"
+    dual_tiny = "dual-tiny"
+    dual = "dual"
+    dual_large = "dual-large"
 
 
 def tell(row: dict[str, float]) -> None:

@@ -33,7 +33,7 @@ def masked_by(network: MaskNetwork) -> Refine:
     def refine(Y: Spectra) -> Spectra:
         power = Y.real**2 + Y.imag**2
         with torch.no_grad():
-            f = torch.from_numpy(features(power, UNITS.pool)[None])
+            f = torch.from_numpy(features(power, UNITS.pool, network.size.pace)[None])
             g = network(f.to(next(network.parameters()).device))[0].cpu().numpy()
         return (g @ UNITS.spread) * Y  # type: ignore[no-any-return]
 

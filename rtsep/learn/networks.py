@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,8 +177,6 @@ class _Parts:
 
     def judge(self, plan: "Plan", recipe: "Recipe") -> "Callable[[MaskNetwork], Row] | None":
         """Loss and SDR on recordings that are not learned from, where the truth is known."""
-        from dataclasses import replace
-
         from rtsep.learn.scenes import Scenes
         from rtsep.learn.training import held_out
 
@@ -194,11 +192,11 @@ class _Parts:
 
 
 def _supervised(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "MaskNetwork":
-    from rtsep.learn.network import Size
-    from rtsep.learn.scenes import Recipe, Scenes
+    from rtsep.learn.network import SIZES
+    from rtsep.learn.scenes import Scenes
     from rtsep.learn.training import Plan, train
 
-    plan, recipe = Plan(**task.plan), Recipe(**task.recipe)
+    plan, recipe = Plan(**task.plan), _paced(task)
     assert parts.clean is not None
     assert parts.observed is not None
     tapes = [(parts.clean, 1.0)], [(parts.observed, 1.0)]
@@ -208,23 +206,31 @@ def _supervised(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "Mask
 
     checkpoint = task.folder / "supervised.pt"
     judge = parts.judge(plan, recipe)
-    return train(plan, Size.named(task.size), make, checkpoint, judge=judge, told=told).network
+    return train(plan, SIZES[task.size], make, checkpoint, judge=judge, told=told).network
 
 
 def _nes(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "MaskNetwork":
     from rtsep.learn.nes import egg_separation
-    from rtsep.learn.network import Size
-    from rtsep.learn.scenes import Recipe
+    from rtsep.learn.network import SIZES
     from rtsep.learn.training import Plan
 
-    plan, recipe = Plan(**task.plan), Recipe(**task.recipe)
+    plan, recipe = Plan(**task.plan), _paced(task)
     assert parts.mixtures is not None
     assert parts.observed is not None
     return egg_separation(
-        [(parts.observed, 1.0)], parts.mixtures, recipe, plan, Size.named(task.size), task.folder,
+        [(parts.observed, 1.0)], parts.mixtures, recipe, plan, SIZES[task.size], task.folder,
         iterations=task.iterations if task.method == "nes" else 1, start=parts.start(),
         judge=parts.judge(plan, recipe), told=told,
     )  # fmt: skip
+
+
+def _paced(task: Task) -> "Recipe":
+    """The recipe of scenes as long, at the pace of the network."""
+    from rtsep.learn.network import SIZES
+    from rtsep.learn.scenes import Recipe
+
+    recipe, pace = Recipe(**task.recipe), SIZES[task.size].pace
+    return replace(recipe, pace=pace, frames=recipe.frames // pace)
 
 
 def _named(task: Task) -> str:

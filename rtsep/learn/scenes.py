@@ -29,7 +29,7 @@ Spectra = NDArray[np.complex64]
 Refine = Callable[[Spectra], Spectra]
 
 RATE, WINDOW, BINS = 48000, 1024, 513
-HOPS = {"low": 240, "medium": 256, "high": 256}  # a network runs every second hop of low
+HOPS = {"low": 240, "medium": 256, "high": 256}  # at pace 1; every second hop of low
 SPLIT_HZ = 8000.0  # where units change from bins to bands
 NARROW = 0.1  # weight of what lies above a recording's own bandwidth
 
@@ -42,7 +42,7 @@ class Recipe:
     made, babble : shares of the other parts that are noise made from nothing, and several of the
     sources at once.  swelling : share whose bands swell.  alone : of scenes with one part only.
     speed, other_speed : by which parts are played faster or slower at most.  backward : share of
-    the others' recordings that are played from their end.
+    the others' recordings that are played from their end.  pace : hops that a frame lasts.
     """
 
     snr: tuple[float, float] = (-5.0, 20.0)
@@ -58,6 +58,7 @@ class Recipe:
     other_speed: float = 0.6
     colour_db: float = 6.0
     backward: float = 0.3
+    pace: int = 1
 
 
 @dataclass(frozen=True)
@@ -105,15 +106,16 @@ class Units:
 UNITS = Units()
 
 
-def spectra(x: Samples, mode: str, frames: int) -> Spectra:
+def spectra(x: Samples, mode: str, frames: int, pace: int = 1) -> Spectra:
     """X (frames, 513) of samples, as the engine's own transform of that mode makes them."""
     window = window_pair(stream_spec(RATE, mode))[0].astype(np.float32)
-    framed = np.lib.stride_tricks.sliding_window_view(x, WINDOW)[:: HOPS[mode]][:frames]
+    framed = np.lib.stride_tricks.sliding_window_view(x, WINDOW)[:: pace * HOPS[mode]][:frames]
     return scipy.fft.rfft(framed * window, axis=-1)  # type: ignore[no-any-return]
 
 
-def length(frames: int, mode: str) -> int:
-    return WINDOW + (frames - 1) * HOPS[mode]
+def length(frames: int, mode: str, pace: int = 1) -> int:
+    """Samples that so many frames take."""
+    return WINDOW + (frames - 1) * pace * HOPS[mode]
 
 
 class Scenes:
@@ -160,7 +162,7 @@ class Scenes:
         x, bandwidth, speed = self._excerpt(self.sources, mode)
         if self.rng.random() < self.recipe.rooms:
             x = reverberant(x, RATE, self.rng)
-        S = spectra(x, mode, self.recipe.frames)
+        S = spectra(x, mode, self.recipe.frames, self.recipe.pace)
         if self.refine is not None:
             return self.refine(S), bandwidth
         S = S * colour(BINS, self.recipe.colour_db, self.rng)
@@ -170,7 +172,8 @@ class Scenes:
         x = self._other_sound(mode)
         if self.rng.random() < self.recipe.rooms / 2:
             x = reverberant(x, RATE, self.rng)
-        N = spectra(x, mode, self.recipe.frames) * colour(BINS, 2 * self.recipe.colour_db, self.rng)
+        N = spectra(x, mode, self.recipe.frames, self.recipe.pace)
+        N = N * colour(BINS, 2 * self.recipe.colour_db, self.rng)
         if self.rng.random() < self.recipe.swelling:
             N = N * swells(len(N), BINS, self.rng)
         if self.rng.random() < 0.3:
@@ -180,7 +183,7 @@ class Scenes:
     def _other_sound(self, mode: str) -> Samples:
         kind = self.rng.random()
         if kind < self.recipe.made:
-            return synthetic(length(self.recipe.frames, mode), RATE, self.rng)
+            return synthetic(self._length(mode), RATE, self.rng)
         if kind < self.recipe.made + self.recipe.babble:
             voices = int(self.rng.integers(3, 9))
             crowd = [self._excerpt(self.sources, mode)[0] for _ in range(voices)]
@@ -191,6 +194,9 @@ class Scenes:
             x = x + y * np.float32(_rms(x) / _rms(y) * 10 ** self.rng.uniform(-0.5, 0.5))
         return x
 
+    def _length(self, mode: str) -> int:
+        return length(self.recipe.frames, mode, self.recipe.pace)
+
     def _other_excerpt(self, mode: str) -> Samples:
         x = self._excerpt(self.others, mode, self.recipe.other_speed)[0]
         return x[::-1] if self.rng.random() < self.recipe.backward else x
@@ -200,7 +206,7 @@ class Scenes:
     ) -> tuple[Samples, float, float]:
         weights = np.array([weight for _, weight in tapes])
         tape, _ = tapes[int(self.rng.choice(len(tapes), p=weights / weights.sum()))]
-        n = length(self.recipe.frames, mode)
+        n = self._length(mode)
         most = self.recipe.speed if most is None else most
         speed = (1 + most) ** self.rng.uniform(-1, 1)
         x, bandwidth = tape.excerpt(round(n * speed), self.rng)
@@ -216,7 +222,7 @@ class Scenes:
         gains[alone & (shares > 0)] = 0
         S = S * (shares * scale)[:, None, None].astype(np.float32)
         X = S + N * (gains * scale)[:, None, None].astype(np.float32)
-        return _batch(X, S, self._weights(bandwidths))
+        return _batch(X, S, self._weights(bandwidths), self.recipe.pace)
 
     def _gains(self, S: Spectra, N: Spectra) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         snr = self.rng.uniform(*self.recipe.snr, len(S))
@@ -230,12 +236,13 @@ class Scenes:
         return np.where(beyond, NARROW, 1.0).astype(np.float32)
 
 
-def _batch(X: Spectra, S: Spectra, weight: Array) -> Batch:
+def _batch(X: Spectra, S: Spectra, weight: Array, pace: int) -> Batch:
     power = _square(X)
     R = X.real * S.real + X.imag * S.imag
     return Batch(
-        features(power, UNITS.pool), UNITS.of(power), UNITS.of(_square(S)), UNITS.of(R), weight
-    )
+        features(power, UNITS.pool, pace), UNITS.of(power), UNITS.of(_square(S)), UNITS.of(R),
+        weight,
+    )  # fmt: skip
 
 
 def _square(X: Spectra) -> Array:

@@ -8,6 +8,7 @@ other part, X - S; exponent, magnitude and power of the error 1 make it the L1 d
 magnitudes.  To it comes, with the weight `ratio`, the mean over scenes of log10 of
 (|E|^2 + t |X|^2) / (|S|^2 + t |X|^2), E = S - g X summed over all units: a tenth of the
 distortion in dB, so that quiet scenes and loud ones, clean ones and noisy ones count alike.
+And, with the weight `understood`, 1 minus the mean of `intelligibility.correlation`.
 """
 
 import math
@@ -21,7 +22,9 @@ import torch
 from torch import Tensor
 
 from rtsep.artefacts.whole import write_whole
-from rtsep.learn.network import MaskNetwork, Size, seeded
+from rtsep.learn.features import HOP_SECONDS
+from rtsep.learn.intelligibility import PIECE_SECONDS, correlation
+from rtsep.learn.network import MaskNetwork, Size, read, seeded, written
 from rtsep.learn.scenes import UNITS, Batch, Scenes
 
 MakeScenes = Callable[[Any], Scenes]
@@ -39,7 +42,7 @@ class Plan:
     """How long and how fast.  rate : of Adam, falling as a cosine.
 
     exponent : c.  magnitude : a.  power : of the error.  observed : compare the other part.
-    ratio : weight of the distortion in dB.
+    ratio : weight of the distortion in dB.  understood : of the correlation of envelopes.
     """
 
     epochs: int
@@ -50,6 +53,7 @@ class Plan:
     magnitude: float = 0.6
     power: int = 2
     ratio: float = 0.0
+    understood: float = 0.0
     observed: bool = False
     clip: float = 1.0
     seed: int = 0
@@ -142,12 +146,20 @@ def masked(network: MaskNetwork, batch: Batch, gains: Tensor) -> Tensor:
 def loss(network: MaskNetwork, batch: Batch, gains: Tensor, plan: Plan) -> Tensor:
     X, T = (torch.from_numpy(each).to(gains.device) for each in compressed(batch, plan))
     g = masked(network, batch, gains)
-    g = 1 - g if plan.observed else g
+    g, batch = (1 - g, turned(batch)) if plan.observed else (g, batch)
     error = (g.clamp(min=1e-4) ** plan.exponent * X - T).abs() ** plan.power
     mean: Tensor = (error.mean(dim=1) * torch.from_numpy(batch.weight).to(g.device)).mean()
     if plan.ratio:
-        mean = mean + plan.ratio * distortion(g, turned(batch) if plan.observed else batch).mean()
+        mean = mean + plan.ratio * distortion(g, batch).mean()
+    if plan.understood:
+        mean = mean + plan.understood * (1 - understood(g, batch, network.size.pace).mean())
     return mean
+
+
+def understood(g: Tensor, batch: Batch, pace: int) -> Tensor:
+    """The correlation of envelopes of each scene (rows,)."""
+    X, S = (torch.from_numpy(each).to(g.device) for each in (batch.X, batch.S))
+    return correlation(g, X, S, round(PIECE_SECONDS / (pace * HOP_SECONDS)))
 
 
 def distortion(g: Tensor, batch: Batch) -> Tensor:
@@ -202,7 +214,7 @@ def save(state: Progress, plan: Plan, path: Path) -> None:
     content = {
         "network": state.network.state_dict(), "optimiser": state.optimiser.state_dict(),
         "epoch": state.epoch, "history": state.history, "plan": asdict(plan),
-        "size": asdict(state.network.size),
+        "size": written(state.network.size),
     }  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda file: torch.save(content, file))
@@ -210,9 +222,9 @@ def save(state: Progress, plan: Plan, path: Path) -> None:
 
 def resume(state: Progress, path: Path) -> None:
     content = torch.load(path, map_location="cpu", weights_only=True)
-    if content["size"] != asdict(state.network.size):
+    if content["size"] != written(state.network.size):
         raise ValueError(
-            f"{path}: made for {content['size']} (wanted: {asdict(state.network.size)})"
+            f"{path}: made for {content['size']} (wanted: {written(state.network.size)})"
         )
     state.network.load_state_dict(content["network"])
     state.optimiser.load_state_dict(content["optimiser"])
@@ -222,7 +234,7 @@ def resume(state: Progress, path: Path) -> None:
 def restored(path: Path) -> MaskNetwork:
     """The network of a checkpoint."""
     content = torch.load(path, map_location="cpu", weights_only=True)
-    network = MaskNetwork(Size(**content["size"]))
+    network = read(content["size"]).network()
     network.load_state_dict(content["network"])
     return network.eval()
 
