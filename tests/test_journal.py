@@ -122,9 +122,15 @@ def test_what_is_late_is_told_as_it_rises_and_once(tmp_path):
         watch.settle()
         engine.now = replace(engine.now, late_blocks=4)
         watch.settle()
+        engine.now = replace(engine.now, resting=2)
+        watch.settle()
+        watch.settle()
+        engine.now = replace(engine.now, resting=0)
+        watch.settle()
     told = [{k: v for k, v in line.items() if k != "time"} for line in lines(log.read_text())]
     assert told == [
         {"event": "late", "late_blocks": 3, "clipped": 1}, {"event": "late", "late_blocks": 1},
+        {"event": "rest", "why": "nobody records"}, {"event": "rest", "why": ""},
     ]  # fmt: skip
 
 

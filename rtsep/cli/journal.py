@@ -3,6 +3,7 @@
 start   devices, models, rate, latency, and how often the sound went away before
 model   another model, or other sources to keep
 late    what was late, clipped or broken since the line before, at most one line a second
+rest    why nothing is separated from now on; empty where all is again
 lost    the sound went away; the next start tells that it is back
 remark  whatever is said to people besides
 end     the last reading of the meters, or the error
@@ -25,6 +26,7 @@ from rtsep.cli import options
 if TYPE_CHECKING:
     from rtsep.control.desk import Desk
     from rtsep.engine.engine import Engine
+    from rtsep.engine.meters import Meters
 
 STANDARD_OUTPUT = "-"
 COUNTED = (
@@ -94,17 +96,19 @@ def running(engine: "Engine", desk: "Desk") -> dict[str, Any]:
     }  # fmt: skip
 
 
+def counts_of(meters: "Meters") -> dict[str, int]:
+    return {name: getattr(meters, name) for name in COUNTED}
+
+
 class Watch:
     """Looks at an engine and writes what changed."""
 
     def __init__(self, book: Journal, engine: "Engine", desk: "Desk") -> None:
         self._book, self._engine, self._desk = book, engine, desk
-        self._running, self._counts = running(engine, desk), self._count()
+        meters = engine.meters()
+        self._running, self._counts = running(engine, desk), counts_of(meters)
+        self._resting = meters.resting
         self._due = time.monotonic() + OFTEN
-
-    def _count(self) -> dict[str, int]:
-        meters = self._engine.meters()
-        return {name: getattr(meters, name) for name in COUNTED}
 
     def look(self) -> None:
         """Often; what is counted is looked at once a second."""
@@ -116,8 +120,14 @@ class Watch:
             self.settle()
 
     def settle(self) -> None:
-        """Write what was counted since the last time."""
-        counts = self._count()
+        """Write what was counted since the last time, and whether it came to rest or to work."""
+        from rtsep.engine.rest import WORDS
+
+        meters = self._engine.meters()
+        if meters.resting != self._resting:
+            self._resting = meters.resting
+            self._book.write("rest", why=WORDS[meters.resting])
+        counts = counts_of(meters)
         new = {name: count - self._counts[name] for name, count in counts.items()}
         self._counts = counts
         if any(new.values()):
