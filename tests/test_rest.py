@@ -75,6 +75,16 @@ def test_masks_are_there_as_soon_as_the_sound_is():
     assert loudest < 1.5 * before
 
 
+def test_the_frame_is_kept_up_meanwhile():
+    """So that the masks of the first hop that is heard see what came in just before it."""
+    stream, x = Stream(model()), babble(RATE, seed=7)
+    stream.play(babble(RATE))
+    stream.engine.unheard = True
+    stream.play(x)
+    history, window = stream.engine._state["history"][0], stream.engine.spec.window
+    assert np.array_equal(history[:window], x[-window:])
+
+
 def test_all_stems_rest_and_come_back():
     engine, other = (rtsep.Engine([model("fan", rate=16000)], rate=16000) for _ in range(2))
     x, stems = babble(32000), len(engine.sources)
