@@ -17,7 +17,8 @@ from rtsep.artefacts.network import read_network, tensors_of
 from rtsep.dsp.stream import MODES
 from rtsep.separators import evaluation as evaluations
 from rtsep.separators import worker as layout
-from rtsep.separators.program import CODE, agrees, program_of
+from rtsep.separators.compilation import agrees, program_of
+from rtsep.separators.program import CODE
 
 callback = ctypes.CFUNCTYPE(
     ctypes.c_int32, *[ctypes.c_void_p] * 2, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64,

@@ -71,7 +71,7 @@ def dual(network: DualNetwork, state: Weights) -> Graph:
         node("Transpose", "inner", "placed", perm=[2, 0, 1]),
         node("Add", "placed place", "h_0"),
     ]
-    weights = {**_axis(), "place": state["place"][:, None]}
+    weights = {**_axis(), "place": state["place"][:, None], "slope": np.array([SLOPE], np.float32)}
     for i in range(size.blocks):
         nodes += _block(i, size.recurrent)
         weights |= _block_weights(state, i)
@@ -123,7 +123,8 @@ def _convolved(
 ) -> list[Any]:
     return [
         node(operator, f"{x} {name}_weight {name}_bias", f"{name}_raw", **_stride(kernel, pads)),
-        node("LeakyRelu", f"{name}_raw", out, alpha=SLOPE),
+        node("Mul", f"{name}_raw slope", f"{name}_leak"),
+        node("Max", f"{name}_raw {name}_leak", out),
     ]
 
 
@@ -152,6 +153,7 @@ def _block_weights(state: Weights, i: int) -> Weights:
             f"{name}_{i}_{part.removeprefix(name + '_')}": value
             for part, value in {
                 **_linear(own, f"{name}_out"), **_gru(own, name),
+                f"{name}_out_bias": own[f"{name}_out.bias"] + 0 * own[f"{name}_norm.bias"][:, None],
                 f"{name}_norm_weight": own[f"{name}_norm.weight"][:, None],
                 f"{name}_norm_bias": own[f"{name}_norm.bias"][:, None],
             }.items()

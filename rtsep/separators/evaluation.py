@@ -18,7 +18,8 @@ from rtsep.artefacts.runtime import Session, python_session, runtime
 from rtsep.dsp.records import zeroed
 from rtsep.dsp.stream import StreamSpec
 from rtsep.separators import worker as layout
-from rtsep.separators.program import Program, agrees, program_of
+from rtsep.separators.compilation import agrees, program_of
+from rtsep.separators.program import Program
 from rtsep.separators.semaphore import Semaphore
 
 IN_PLACE = 1 << 20  # work of a program, times masks, that the audio thread takes on at most
