@@ -64,6 +64,19 @@ def test_sound_is_whole_within_a_block_and_a_fade(start, block):
     assert np.abs(np.diff(y[RATE // 2 :])).max() < 1.2 * np.abs(np.diff(x)).max()
 
 
+@pytest.mark.parametrize("bypass", [0, 1])
+def test_it_fades_in_evenly(bypass):
+    stream = Stream("bypass", bypass=bypass)
+    stream.engine.unheard = True
+    assert not stream.play(sine(RATE))[2 * stream.engine.spec.hop :].any()
+    stream.engine.unheard = False
+    x, delay = sine(RATE), stream.engine.latency
+    y = stream.play(x)
+    line = np.clip((np.arange(RATE) - delay / 2) / FADE, 0, 1)
+    assert np.abs(y - line * delayed(x, delay))[2 * delay :].max() <= 0.5 * 2 * delay / FADE
+    assert np.abs(y[: 2 * delay]).max() <= 0.5 * 2 * delay / FADE
+
+
 def test_masks_are_there_as_soon_as_the_sound_is():
     """A noise that is to go is gone from the start, not let through while something settles."""
     stream = Stream(model(role="remove"), max_attenuation=100)
