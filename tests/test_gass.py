@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rtsep.learn.gass import KINDS, Fit, learned
-from rtsep.learn.latents import Search, taken_apart
+from rtsep.learn.latents import Search, objective, taken_apart
 
 BINS = 24
 QUICK = Fit(hidden=16, codes=4, steps=250, batch=32, rate=5e-3, critic_steps=2)
@@ -71,6 +71,19 @@ def test_movement_from_frame_to_frame_costs():
         return float(sum(np.abs(np.diff(s)).sum() for s in parts))
 
     assert moved(1.0) < moved(0.0)
+
+
+def test_codes_cost_what_a_normal_distribution_says():
+    model = learned(frames(True, 200, 0), "vae", QUICK)
+    v = torch.from_numpy(frames(True, 20, 7).T.copy())
+    codes = [torch.randn(len(v), model.codes) for _ in range(2)]
+    normal = torch.distributions.Normal(0, 1)
+    h = torch.cat(codes)
+    surplus = (normal.log_prob(torch.zeros_like(h)) - normal.log_prob(h)).sum() / v.numel()
+    without, prior = (
+        objective(v, [model] * 2, codes, 1.0, Search(prior=weight)) for weight in (0.0, 0.5)
+    )
+    torch.testing.assert_close(prior - without, surplus / 2, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("gain", [1e-3, 1e3])

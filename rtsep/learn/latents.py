@@ -24,11 +24,16 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Search:
-    """critic : weight of the critics.  smooth : of how much sources move from frame to frame."""
+    """critic : weight of the critics.  smooth : of how much sources move from frame to frame.
+
+    prior : of codes' normal distribution, 1 as autoencoders (vae) learn with it; no use to ae, dae,
+    whose codes are not normal.
+    """
 
     steps: int = 400
     rate: float = 0.03
     critic: float = 0.0
+    prior: float = 0.0
     smooth: float = 0.0
     seed: int = 0
 
@@ -72,6 +77,9 @@ def objective(
         value = value - search.critic * sum(
             model.score(s).mean() for model, s in zip(models, parts, strict=True)
         )
+    if search.prior:
+        surplus = sum(h.square().sum() for h in codes) / 2
+        value = value + search.prior * surplus / v.numel()
     if search.smooth and len(v) > 1:
         value = value + search.smooth * sum(s.diff(dim=0).abs().mean() for s in parts) / level
     return value
