@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,3 +74,25 @@ def test_table_two_knows_a_good_estimate_from_the_mixture():
     assert nes_sound.median_sdr(test, of_x) > 20
     of_b = nes_sound.patches(nes_sound.Clips(b, 0 * b).Y)
     assert nes_sound.median_sdr(test, nes_sound.by_nmf(of_b, mixture, mixture)) > 2
+
+
+def test_table_two_runs_nothing_twice(tmp_path, monkeypatch):
+    given = SimpleNamespace(kept=tmp_path / "figures.json", methods=["NES", "Const"])
+    runs = []
+
+    def methods(*_):
+        return {name: lambda name=name: iter(runs.append(name) or [3.0, 2.0, 1.0])
+                for name in given.methods}  # fmt: skip
+
+    monkeypatch.setattr(nes_sound, "prepared", lambda *_: (None, []))
+    monkeypatch.setattr(nes_sound, "methods", methods)
+    monkeypatch.setattr(nes_sound, "median_sdr", lambda _, estimate: estimate)
+    first, again = ([*nes_sound.rows(given, "small")] for _ in range(2))
+    assert first == again
+    assert len(runs) == 4
+    assert first[2].measured == [1.0]
+    assert first[2].published == nes_sound.PUBLISHED["speech"]["NES"]
+    assert [*nes_sound.rows(given, "large")] == first
+    assert len(runs) == 8
+    assert [*nes_sound.rows(given, "small")] == first
+    assert len(runs) == 8

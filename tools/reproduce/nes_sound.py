@@ -2,7 +2,7 @@
 
     python tools/reproduce/nes_sound.py --data FOLDER [--small] [--write] [--width N] [--clips N]
                                         [--iterations N] [--epochs N] [--masks N] [--judged N]
-                                        [--half] [--kept FILE]
+                                        [--half] [--kept FILE] [--methods NAME ...]
 
 The paper's network on patches of 257 bins by 64 frames, |STFT| as it is, window 400 in FFTs of
 512, hop 160, 16 kHz; L1, Adam 1e-3, weights kept from iteration to iteration as in the released
@@ -179,10 +179,11 @@ def rows(given: argparse.Namespace, size: str) -> Iterator[Row]:
     found = Kept(given.kept, size)
     for unseen, observed in (("speech", "noise"), ("noise", "speech")):
         test, parts = prepared(given, unseen, observed)
-        for name, estimates in methods(*parts, given).items():
+        estimates = methods(*parts, given)
+        for name in given.methods:
             what = f"{unseen} from {observed}, {name}"
             if what not in found.figures:
-                found.put(what, [median_sdr(test, each) for each in estimates()])
+                found.put(what, [median_sdr(test, each) for each in estimates[name]()])
             *before, last = found.figures[what]
             for t in sorted({1, 2, len(before) // 2 + 1} & set(range(1, len(before) + 1))):
                 yield Row(f"{what}, iteration {t}", None, [before[t - 1]])
@@ -193,15 +194,15 @@ class Kept:
     """figures : SDR after each iteration, by method, of runs of one size; in a file, if given."""
 
     def __init__(self, path: Path | None, size: str) -> None:
-        self.path, self.size = path, size
-        every = json.loads(path.read_text()) if path and path.exists() else {}
-        self.figures: dict[str, list[float]] = every.get(size, {})
+        self.path = path
+        self.every = json.loads(path.read_text()) if path and path.exists() else {}
+        self.figures: dict[str, list[float]] = self.every.setdefault(size, {})
 
     def put(self, what: str, sdr: list[float]) -> None:
         self.figures[what] = sdr
         print(f"{what}: {', '.join(f'{each:.2f}' for each in sdr)}", file=sys.stderr, flush=True)
         if self.path:
-            self.path.write_text(json.dumps({self.size: self.figures}, indent=1))
+            self.path.write_text(json.dumps(self.every, indent=1))
 
 
 def main() -> None:
@@ -212,6 +213,8 @@ def main() -> None:
                "judged": 100}  # fmt: skip
     more = {name: {"type": int, "default": value} for name, value in numbers.items()}
     more |= {"half": {"action": "store_true"}, "kept": {"type": Path}}
+    names = list(PUBLISHED["speech"])
+    more["methods"] = {"nargs": "+", "choices": names, "default": names}
     given = arguments(__doc__, **DATA, **more)
     if given.small:
         given.width, given.iterations, given.epochs, given.masks = 4, 1, 1, 1
