@@ -145,13 +145,13 @@ def end(process):
 def test_it_rests_until_somebody_records_and_rests_again(server, warm, noise, asked, tmp_path):
     process = live(server, "--input", "mic_feed.monitor", "--stems", "--model", "rain")
     for device in (MICROPHONE, f"{MICROPHONE}_unknown"):
-        until(lambda: rests(asked))
+        until(lambda: rests(asked), 60)
         hops = asked_hops(server)
         recording = recorder(server, tmp_path / "heard", device)
-        until(lambda: asked()["resting"] == "")
-        until(lambda: loud(tmp_path / "heard"))
+        until(lambda: asked()["resting"] == "", 60)
+        until(lambda: loud(tmp_path / "heard"), 60)
         end(recording)
-        until(lambda: rests(asked))
+        until(lambda: rests(asked), 60)
         assert asked_hops(server) > hops
     assert end(process) == 0
 
@@ -196,15 +196,15 @@ def test_a_patch_without_a_stream_counts_too(pipewire_server, warm, own_home):
     def resting():
         return run(pipewire_server, "get", "meters.resting")[1] == "2\n"
 
-    until(resting)
+    until(resting, 60)
     link = ["pw-link", "rtsep microphone:capture_MONO", "virt_out:playback_MONO"]
     subprocess.run(link, env=pipewire_server.env, check=True)
-    until(lambda: not resting())
+    until(lambda: not resting(), 60)
     subprocess.run([link[0], "-d", *link[1:]], env=pipewire_server.env, check=True)
-    until(resting)
+    until(resting, 60)
     sound = sink_input(pipewire_server, process.pid)
     subprocess.run(["pactl", "move-sink-input", sound, "virt_out"], env=pipewire_server.env)
-    until(lambda: not resting())
+    until(lambda: not resting(), 60)
     assert end(process) == 0
 
 
