@@ -21,7 +21,7 @@ Name = str | PathLike[str]
 LOAD: dict[str, Callable[[Path], Basis | Network]] = {".npz": load_basis, ".onnx": load_network}
 SAVE: dict[str, Callable[[Name, Any], None]] = {".npz": save_basis, ".onnx": save_network}
 
-DENOISE, LIVE = "nes-speech-medium", "nes-speech-small"  # where no model is named
+DEFAULT = "nes-speech-medium"  # where no model is named
 PACKAGE = Path(__file__).resolve().parents[1]
 
 

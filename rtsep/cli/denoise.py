@@ -80,7 +80,7 @@ def denoise(
     json_: Json = False,
 ) -> None:
     """Keep what is wanted of a sound file, in time with it, in its own format."""
-    from rtsep.artefacts.library import DENOISE
+    from rtsep.artefacts.library import DEFAULT
     from rtsep.ports import files, recordings
 
     refuse_pipe(target)
@@ -88,7 +88,7 @@ def denoise(
     tell_shortness(recording)
     values = given(strength=strength, max_attenuation=max_attenuation, noise_floor=noise_floor)
     engine = make_engine(
-        model or [DENOISE], rate=recording.rate, channels=recording.channels,
+        model or [DEFAULT], rate=recording.rate, channels=recording.channels,
         latency=latency.value, keep=keep, **values | parsed(setting),
     )  # fmt: skip
     begin = time.monotonic()

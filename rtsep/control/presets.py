@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from rtsep.artefacts.library import LIVE
+from rtsep.artefacts.library import DEFAULT
 from rtsep.artefacts.whole import shown, write_whole
 from rtsep.control.mapping import Mapping, mapping_from
 from rtsep.control.places import checked, config_folder, state_folder
@@ -38,7 +38,7 @@ class Preset:
     against their parameters' ranges; ValueError or TypeError, both values named.
     """
 
-    models: tuple[str, ...] = (LIVE,)
+    models: tuple[str, ...] = (DEFAULT,)
     keep: tuple[str, ...] = ()
     latency: str = "low"
     midi: str = ""
