@@ -180,6 +180,7 @@ def _lines(engine: "Engine") -> Tell:
         if time.monotonic() >= due:
             due += 1
             meters = engine.meters()
-            print(f"{seconds:.1f} s  {rest(meters)}{plain(meters)}", file=sys.stderr, flush=True)
+            words = f"{seconds:.1f} s  {plain(meters)}  {rest(meters)}"
+            print(words.rstrip(), file=sys.stderr, flush=True)
 
     return tell
