@@ -68,9 +68,11 @@ PLAIN = replace(QUICK, babble=0, swelling=0, other_speed=QUICK.speed)
 FIRST = Plan(epochs=5, steps=120, rate=1.5e-3, last_rate=1e-3, exponent=0.5, magnitude=0.5)
 LAST = Plan(epochs=9, steps=120, rate=1.5e-3, exponent=0.5, magnitude=0.5)
 LONG = Plan(
-    epochs=80, steps=100, rate=2e-3, exponent=0.3, magnitude=0.5, ratio=0.02, understood=0.05
-)
-EGG = replace(LONG, epochs=6)
+    epochs=76, steps=100, rate=2e-3, last_rate=3e-4,
+    exponent=0.3, magnitude=0.5, ratio=0.02, understood=0.05,
+)  # fmt: skip
+SETTLED = replace(LONG, epochs=9, rate=3e-4, last_rate=6e-5, understood=0.2)
+EGG = replace(LONG, epochs=6, last_rate=1e-4)
 TRAININGS = {
     each.name: each
     for each in (
@@ -80,7 +82,8 @@ TRAININGS = {
              (FIRST, PLAIN), (LAST, QUICK)),
         ),
         Training(
-            "nes-speech-medium", "supervised", ((LONG, VARIED),), "dual", talkers=True, averaged=5,
+            "nes-speech-medium", "supervised", ((LONG, VARIED), (SETTLED, VARIED)), "dual",
+            talkers=True, averaged=5,
         ),
         Training(
             "nes-speech-medium-egg", "nes", ((EGG, VARIED),), "dual", iterations=3,
