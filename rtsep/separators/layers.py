@@ -83,8 +83,11 @@ def recurrence(program: Program, node: Node, constants: Constants) -> None:
     weights, recurrent = _constant(constants, W, 3), _constant(constants, R, 3)
     ways, units = len(recurrent), recurrent.shape[2]
     steps, batch = _extent(program, x, weights.shape[2])
-    if lengths or ways > 2 or weights.shape[:2] != (ways, 3 * units):
+    shapes = weights.shape[:2], recurrent.shape[:2]
+    if lengths or ways > 2 or shapes != ((ways, 3 * units),) * 2:
         raise Beyond(node.operator)
+    if before and program.at(before)[1] != ways * batch * units:
+        raise Beyond(before)
     biases = _constant(constants, B, 2).reshape(ways, 2, 3 * units)
     first = program.at(before)[0] if before else program.scratch(ways * batch * units)
     all_of, last_of = [*node.outputs, ""][:2]
@@ -153,7 +156,8 @@ def normalisation(program: Program, node: Node, constants: Constants) -> None:
     (a, n), axis = program.at(x), node.attributes.get("axis", -1)
     shape = program.shapes.get(x, (n,))
     whole = np.prod(shape[axis:]) == n
-    if node.attributes.keys() - {"axis"} or not whole or constants[scale].size != n:
+    sized = program.at(scale)[1] == program.at(bias)[1] == n
+    if node.attributes.keys() - {"axis"} or not whole or not sized:
         raise Beyond(node.operator)
     mean, power, epsilon = program.scratch(1), program.scratch(1), program.put(EPSILON)
     centred, squared = program.scratch(n), program.scratch(n)
