@@ -33,7 +33,7 @@ Rows = list[dict[str, str]]
 
 VCTK = "VCTK, 6 speakers (C. Veaux, J. Yamagishi, K. MacDonald)"
 TALKERS = "LibriSpeech, 3 speakers; Lombard-GRID, 11 speakers (N. Alghamdi et al.)"
-MUSIC = "everythingisfree: drums, bass and other of six songs"
+MUSIC = "everythingisfree: drums, bass and other of four songs"
 HELD_SPEECH, HELD_NOISE = 12, 8  # every so manieth recording is held out
 MIXTURE_SECONDS, MIXTURE_SNR = 10.0, (0.0, 15.0)  # of what the speech of NES is heard in, dB
 JUDGED = Recipe(
@@ -103,7 +103,10 @@ class Material:
         talkers = listed(data, ("two_speaker", ""))
         self.talkers = [row for row in talkers if row["split"] == "train"]
         songs = listed(data, ("music", ""))
-        self.music = [row for row in songs if row["category"] in ("bass", "drums", "other")]
+        self.music = [
+            row for row in songs
+            if row["split"] == "train" and row["category"] in ("bass", "drums", "other")
+        ]  # fmt: skip
 
     def tape(self, rows: Rows, what: str) -> Tape:
         return tape(recordings(paths(self.data, rows), print), RATE, self.folder, what, print)
