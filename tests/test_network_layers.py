@@ -107,8 +107,16 @@ def test_products_norms_and_axes_in_another_order():
          {"one": np.ones((1, 3, 8))}),
         (node("GRU", "x w r b", "y", hidden_size=2),
          {"w": np.ones((1, 6, 8)), "r": np.ones((1, 6, 2)), "b": np.ones((1, 12))}),
+        (node("GRU", "x w r b", "y", hidden_size=2, linear_before_reset=1),
+         {"w": np.ones((1, 6, 8)), "r": np.ones((1, 3, 2)), "b": np.ones((1, 12))}),
+        (node("GRU", "x w r b - h", "y", hidden_size=2, linear_before_reset=1),
+         {"w": np.ones((1, 6, 8)), "r": np.ones((1, 6, 2)), "b": np.ones((1, 12)),
+          "h": np.ones((1, 1, 2))}),
+        (node("LayerNormalization", "x all one", "y", axis=0),
+         {"all": np.ones((1, 3, 8)), "one": np.ones(8)}),
     ],
-    ids=["groups", "dilated", "uneven", "norm of one axis", "other epsilon", "reset before"],
+    ids=["groups", "dilated", "uneven", "norm of one axis", "other epsilon", "reset before",
+         "recurrence of another shape", "state of another size", "norm's bias of another size"],
 )  # fmt: skip
 def test_what_a_program_cannot_do_is_left_to_onnxruntime(layer, constants):
     assert program_of(around([layer], constants, (1, 3, 8), WIDE)) is None
