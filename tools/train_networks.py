@@ -25,6 +25,7 @@ from rtsep.learn.corpus import Samples, recordings
 from rtsep.learn.export import exported
 from rtsep.learn.mixtures import excerpt, mix
 from rtsep.learn.network import SIZES, MaskNetwork
+from rtsep.learn.opinion import MODES, Critic
 from rtsep.learn.scenes import RATE, Recipe, Scenes
 from rtsep.learn.tapes import Tape, tape
 from rtsep.learn.training import Plan
@@ -44,8 +45,18 @@ JUDGED_BATCHES = 3
 
 
 @dataclass(frozen=True)
+class Stage:
+    """One run of a training.  opinion : weight of a point of DNSMOS in the loss."""
+
+    plan: Plan
+    recipe: Recipe
+    size: str = "small"
+    opinion: float = 0.0
+
+
+@dataclass(frozen=True)
 class Training:
-    """One network.  stages : (plan, recipe), each from the weights of the one before.
+    """One network.  stages : each from the weights of the one before.
 
     talkers : hear the train split of two_speaker, too.  averaged : epochs at the end whose weights
     are averaged.
@@ -53,8 +64,7 @@ class Training:
 
     name: str
     method: str
-    stages: tuple[tuple[Plan, Recipe], ...]
-    size: str = "small"
+    stages: tuple[Stage, ...]
     iterations: int = 1
     talkers: bool = False
     averaged: int = 3
@@ -72,21 +82,29 @@ LONG = Plan(
     exponent=0.3, magnitude=0.5, ratio=0.02, understood=0.05,
 )  # fmt: skip
 SETTLED = replace(LONG, epochs=9, rate=3e-4, last_rate=6e-5, understood=0.2)
+NOISIER = replace(VARIED, snr=(-6.0, 17.0))
+DEEP = replace(LONG, epochs=30, rate=1.1e-3, last_rate=5e-4, understood=0.3)
+LIKED = replace(DEEP, epochs=10, rate=5e-4, last_rate=3e-5)
+OPINION = 0.02  # weight of a point of DNSMOS
+ALOUD = replace(
+    NOISIER, rows=6, frames=1000, fresh=3, pace=1, snr=(-3.0, 15.0), rooms=0.1, made=0.2, babble=0.1
+)
 EGG = replace(LONG, epochs=6, last_rate=1e-4)
 TRAININGS = {
     each.name: each
     for each in (
         Training(
             "nes-speech-small", "supervised",
-            ((Plan(epochs=4, last_rate=1.5e-3), replace(PLAIN, rows=48, frames=373, fresh=10)),
-             (FIRST, PLAIN), (LAST, QUICK)),
+            (Stage(Plan(epochs=4, last_rate=1.5e-3),
+                   replace(PLAIN, rows=48, frames=373, fresh=10)),
+             Stage(FIRST, PLAIN), Stage(LAST, QUICK)),
         ),
         Training(
             "nes-speech-medium", "supervised", ((LONG, VARIED), (SETTLED, VARIED)), "dual",
             talkers=True, averaged=5,
         ),
         Training(
-            "nes-speech-medium-egg", "nes", ((EGG, VARIED),), "dual", iterations=3,
+            "nes-speech-medium-egg", "nes", (Stage(EGG, VARIED, "dual"),), iterations=3,
         ),
     )
 }  # fmt: skip
@@ -152,45 +170,49 @@ class Material:
 
 def trained(wanted: Training, material: Material, told: training.Told) -> MaskNetwork:
     """All stages of a training."""
-    scenes = material.judged(SIZES[wanted.size].pace)
+    scenes = material.judged(SIZES[wanted.stages[0].size].pace)
     batches = [scenes.batch() for _ in range(JUDGED_BATCHES)]
     network: MaskNetwork | None = None
-    for stage, (plan, recipe) in enumerate(wanted.stages):
-        folder = material.folder / f"{wanted.name}-{stage}"
+    for number, stage in enumerate(wanted.stages):
+        folder = material.folder / f"{wanted.name}-{number}"
 
-        def judge(network: MaskNetwork, plan: Plan = plan) -> dict[str, float]:
+        def judge(network: MaskNetwork, plan: Plan = stage.plan) -> dict[str, float]:
             return training.held_out(network, batches, plan)
 
         by = supervised if wanted.method == "supervised" else separated_eggs
-        network = by(wanted, material, plan, recipe, folder, network, judge, told)
+        network = by(wanted, material, stage, folder, network, judge, told)
     assert network is not None
     return network
 
 
 def supervised(
-    wanted: Training, material: Material, plan: Plan, recipe: Recipe, folder: Path,
+    wanted: Training, material: Material, stage: Stage, folder: Path,
     start: MaskNetwork | None, judge: nes.Judge, told: training.Told,
 ) -> MaskNetwork:  # fmt: skip
     voices, noises = material.voices(wanted.talkers), material.noises()
 
     def make(seed: Any) -> Scenes:
-        return Scenes(voices, noises, recipe, seed)
+        return Scenes(voices, noises, stage.recipe, seed)
 
-    size, checkpoint = SIZES[wanted.size], folder / "supervised.pt"
+    def also(seed: Any) -> Critic:
+        return Critic(Scenes(voices, noises, ALOUD, [*seed, 1], modes=MODES), stage.opinion)
+
+    checkpoint, epochs = folder / "supervised.pt", stage.plan.epochs
     training.train(
-        plan, size, make, checkpoint, judge=judge, told=kept(checkpoint, told), start=start
-    )
-    last = range(max(0, plan.epochs - wanted.averaged), plan.epochs)
+        stage.plan, SIZES[stage.size], make, checkpoint, judge=judge, told=kept(checkpoint, told),
+        start=start, also=also if stage.opinion else None,
+    )  # fmt: skip
+    last = range(max(0, epochs - wanted.averaged), epochs)
     return training.averaged([numbered(checkpoint, epoch) for epoch in last])
 
 
 def separated_eggs(
-    wanted: Training, material: Material, plan: Plan, recipe: Recipe, folder: Path,
+    wanted: Training, material: Material, stage: Stage, folder: Path,
     start: MaskNetwork | None, judge: nes.Judge, told: training.Told,
 ) -> MaskNetwork:  # fmt: skip
     return nes.egg_separation(
-        material.noises(2), material.mixtures(), recipe, plan, SIZES[wanted.size], folder,
-        iterations=wanted.iterations, judge=judge, told=told,
+        material.noises(2), material.mixtures(), stage.recipe, stage.plan, SIZES[stage.size],
+        folder, iterations=wanted.iterations, judge=judge, told=told,
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ class Extent(StrEnum):
     large = "large"
     dual_tiny = "dual-tiny"
     dual = "dual"
+    dual_deep = "dual-deep"
     dual_large = "dual-large"
 
 

@@ -24,6 +24,7 @@ SIZES: dict[str, Size] = {
     "large": RecurrentSize(BANDS, 160, 320),
     "dual-tiny": DualSize(4, 8, 8, 1),
     "dual": DualSize(),
+    "dual-deep": DualSize(blocks=4),
     "dual-large": DualSize(24, 48, 48, 2),
 }
 

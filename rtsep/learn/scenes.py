@@ -31,6 +31,7 @@ Refine = Callable[[Spectra], Spectra]
 RATE, WINDOW, BINS = 48000, 1024, 513
 HOPS = {"low": 240, "medium": 256, "high": 256}  # at pace 1; every second hop of low
 SPLIT_HZ = 8000.0  # where units change from bins to bands
+LOUDNESS = (-31.0, -20.0)  # dB over full scale that recordings of speech have, from and to
 NARROW = 0.1  # weight of what lies above a recording's own bandwidth
 
 
@@ -123,21 +124,36 @@ class Scenes:
 
     sources, others : tapes, each drawn from with its weight.  refine : what is done with a row of
     the sources' spectra before it is mixed (an estimate made of a mixture, where none is clean).
+    modes : of latency, that take turns.
     """
 
     def __init__(
         self, sources: list[tuple[Tape, float]], others: list[tuple[Tape, float]], recipe: Recipe,
-        seed: Any, refine: Refine | None = None,
+        seed: Any, refine: Refine | None = None, modes: tuple[str, ...] = MODES,
     ) -> None:  # fmt: skip
         self.sources, self.others, self.recipe = sources, others, recipe
-        self.refine = refine
+        self.refine, self.modes = refine, modes
         self.rng = np.random.default_rng(seed)
         self.count = 0
         self.banks: dict[str, tuple[Spectra, Spectra, Array]] = {}
 
     def batch(self) -> Batch:
         """The next one; modes take turns."""
-        mode = MODES[self.count % len(MODES)]
+        return self._mixed(*self._drawn()[1])
+
+    def mixtures(self) -> tuple[str, Spectra]:
+        """The next mode, and X (rows, T, 513) with sources as loud as recordings of speech are."""
+        mode, (S, N, _) = self._drawn()
+        N = N[self.rng.permutation(len(S))]
+        gains, _ = self._gains(S, N)
+        window = window_pair(stream_spec(RATE, mode))[0]
+        squares = 2 * _square(S).sum(axis=-1).mean(axis=-1) / (WINDOW * np.sum(window**2))
+        scale = np.sqrt(10 ** (self.rng.uniform(*LOUDNESS, len(S)) / 10) / (squares + 1e-12))
+        return mode, ((S + N * gains[:, None, None]) * scale[:, None, None]).astype(np.complex64)
+
+    def _drawn(self) -> tuple[str, tuple[Spectra, Spectra, Array]]:
+        """The next mode and its bank, some of its rows renewed."""
+        mode = self.modes[self.count % len(self.modes)]
         self.count += 1
         if mode not in self.banks:
             self.banks[mode] = self._empty()
@@ -145,7 +161,7 @@ class Scenes:
         else:
             rows = self.rng.choice(self.recipe.rows, self.recipe.fresh, replace=False)
             self._renew(mode, rows)
-        return self._mixed(*self.banks[mode])
+        return mode, self.banks[mode]
 
     def _empty(self) -> tuple[Spectra, Spectra, Array]:
         shape = self.recipe.rows, self.recipe.frames, BINS

@@ -29,6 +29,7 @@ from rtsep.learn.scenes import UNITS, Batch, Scenes
 
 MakeScenes = Callable[[Any], Scenes]
 Told = Callable[[dict[str, float]], None]
+Also = Callable[[MaskNetwork], Tensor]  # what is added to the loss of a step
 
 CLEANEST = 1e-3  # t: the distortion is not asked to be less than this share of the mixture
 
@@ -73,17 +74,20 @@ def train(
     plan: Plan, size: Size, make: MakeScenes, checkpoint: Path, *,
     judge: Callable[[MaskNetwork], dict[str, float]] | None = None,
     told: Told = lambda row: None, start: MaskNetwork | None = None,
+    also: Callable[[Any], Also] | None = None,
 ) -> Progress:  # fmt: skip
     """Train, or go on from `checkpoint` where it exists; DivergedError for no number.
 
     make(seed) : the scenes of one epoch.  judge : figures of a network on held-out scenes.
+    start : weights to begin with.  also(seed) : what is added to the losses of one epoch.
     """
     state = begun(plan, size, start)
     if checkpoint.exists():
         resume(state, checkpoint)
     gains = band_gains(device())
     while state.epoch < plan.epochs:
-        losses = [*epoch(state, plan, make([plan.seed, state.epoch]), gains)]
+        seed = [plan.seed, state.epoch]
+        losses = [*epoch(state, plan, make(seed), gains, also(seed) if also else None)]
         row = {"epoch": float(state.epoch), "loss": float(np.mean(losses))}
         state.history.append(row | (judge(state.network) if judge else {}))
         state.epoch += 1
@@ -95,12 +99,27 @@ def train(
 def begun(plan: Plan, size: Size, start: MaskNetwork | None = None) -> Progress:
     network = seeded(size, plan.seed)
     if start is not None:
-        network.load_state_dict(start.state_dict())
+        take_over(network, start)
     network.to(device())
     return Progress(network, torch.optim.Adam(network.parameters(), plan.rate))
 
 
-def epoch(state: Progress, plan: Plan, scenes: Scenes, gains: Tensor) -> Iterator[float]:
+def take_over(network: MaskNetwork, start: MaskNetwork) -> None:
+    """Give a network the weights of another; blocks it has beyond those change nothing at first."""
+    added = set(network.state_dict()) - set(start.state_dict())
+    shapes = {name: weight.shape for name, weight in network.state_dict().items()}
+    same = all(shapes.get(name) == weight.shape for name, weight in start.state_dict().items())
+    if not same or not all(name.startswith("blocks.") for name in added):
+        raise ValueError(f"weights are of {start.size} (wanted: {network.size})")
+    network.load_state_dict(start.state_dict(), strict=False)
+    for name in added:
+        if "_norm." in name:
+            torch.nn.init.zeros_(network.get_parameter(name))
+
+
+def epoch(
+    state: Progress, plan: Plan, scenes: Scenes, gains: Tensor, also: Also | None = None
+) -> Iterator[float]:
     """One pass of plan.steps batches; yields the losses."""
     state.network.train()
     for step in range(plan.steps):
@@ -108,6 +127,7 @@ def epoch(state: Progress, plan: Plan, scenes: Scenes, gains: Tensor) -> Iterato
             group["lr"] = rate_at(plan, state.epoch + step / plan.steps)
         state.optimiser.zero_grad()
         value = loss(state.network, scenes.batch(), gains, plan)
+        value = value + also(state.network).to(value.device) if also else value
         if not math.isfinite(value.item()):
             raise DivergedError(
                 f"loss is {value.item()} in epoch {state.epoch}, step {step} (wanted: a number); "
