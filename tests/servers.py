@@ -223,3 +223,18 @@ def steal_since(before: tuple[int, int]) -> float:
     """Stolen share (0..1) of the time since `before = host_steal()`: quote it beside any xrun."""
     stolen, total = host_steal()
     return (stolen - before[0]) / max(total - before[1], 1)
+
+
+def start_systemd(server: Server) -> bool:
+    """Start a user's systemd beside a sound server, for units that use it; whether it came up.
+
+    It wants a /run of a machine that systemd booted: it gets one of its own.
+    """
+    own = "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system && exec "
+    server.start("unshare", "--mount", "sh", "-c", own + "/usr/lib/systemd/systemd --user")
+    manager, end = server.children[-1], time.monotonic() + PATIENCE
+    while time.monotonic() < end and manager.poll() is None:
+        if server.answers("systemctl", "--user", "show", "--property=Version"):
+            return True
+        time.sleep(0.1)
+    return False

@@ -46,7 +46,7 @@ need() {
 
 need_sound_servers() {  # pipewire-alsa stays out: it would push pulseaudio off the machine
   need libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils dbus \
-    pipewire pipewire-bin pipewire-pulse wireplumber pipewire-jack jackd2
+    pipewire pipewire-bin pipewire-pulse wireplumber pipewire-jack jackd2 systemd
 }
 
 make_venv() {
