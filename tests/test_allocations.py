@@ -17,7 +17,8 @@ import numpy as np
 import rtsep
 from models import babble, separator
 from networks import network
-from rtsep.engine.crossing import crossing, input_callback, output_callback
+from rtsep.engine.crossing import crossing
+from rtsep.engine.ends import input_callback, output_callback
 
 counter = ctypes.CDLL(None)
 counter.drive.restype = ctypes.c_long

@@ -7,6 +7,9 @@ import pytest
 
 import rtsep
 from models import babble, model
+from rtsep.dsp.resampling import HALF, TAPS
+from rtsep.engine.crossing import WRITTEN, crossing
+from rtsep.engine.ends import output_callback
 from rtsep.ports.live import stream_callback
 
 RATE = 16000
@@ -44,6 +47,33 @@ def test_the_callback_gives_what_separate_gives(channels, blocks):
     late = y.sum(axis=0)[:, live.latency :]
     assert np.abs(late - x[:, : late.shape[1]])[:, 2000:].max() <= 1e-5
     assert live.meters().blocks == len(blocks)
+
+
+def play_late(engine, x, blocks):
+    """As `play`, by the output's callback where there are two clocks; x lies in the ring."""
+    record = crossing(RATE, engine.channels, engine.address)
+    one, written = record[0], HALF + x.shape[1]
+    one["ring"][: engine.channels, HALF:written] = x
+    one["words"][WRITTEN], one["whole"] = written + 2 * TAPS, HALF
+    one["primed"], one["level"] = 1, 1
+    callback, width = stream_callback(output_callback.address), engine.stems * engine.channels
+    given = []
+    for block in blocks:
+        y = np.full((block, width), 7, np.float32)
+        callback(None, y.ctypes.data, block, None, 0, record.ctypes.data)
+        given.append(y.T.reshape(engine.stems, engine.channels, -1))
+    return np.concatenate(given, axis=2)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("blocks", [[1, 3, 480, 128, 4096, 2500], [128] * 57])
+def test_on_two_clocks_too(channels, blocks):
+    n = sum(blocks)
+    x = np.stack([babble(n), babble(n, seed=1)])[:channels].astype(np.float32)
+    one, other = engine(channels), engine(channels)
+    one.stems = other.stems = len(one.sources)
+    assert np.array_equal(play_late(one, x, blocks), play(other, x, blocks))
+    assert one.meters().blocks == len(blocks)
 
 
 def test_a_swap_to_fewer_sources_leaves_silence_not_what_was():

@@ -124,16 +124,18 @@ def card(index, api):
 
 
 @pytest.mark.parametrize(
-    ("source", "sink", "clocks"),
+    ("source", "sink", "pulseaudio", "clocks"),
     [
-        (card(1, "ALSA"), card(1, "ALSA"), 1),
-        (card(1, "ALSA"), card(2, "ALSA"), 2),
-        (card(1, "JACK Audio Connection Kit"), card(2, "JACK Audio Connection Kit"), 1),
-        (card(1, "JACK Audio Connection Kit"), card(2, "ALSA"), 2),
+        (card(1, "ALSA"), card(1, "ALSA"), False, 1),
+        (card(1, "ALSA"), card(1, "ALSA"), True, 2),
+        (card(1, "Core Audio"), card(1, "Core Audio"), True, 1),
+        (card(1, "ALSA"), card(2, "ALSA"), False, 2),
+        (card(1, "JACK Audio Connection Kit"), card(2, "JACK Audio Connection Kit"), True, 1),
+        (card(1, "JACK Audio Connection Kit"), card(2, "ALSA"), False, 2),
     ],
 )
-def test_who_has_a_clock_of_his_own(source, sink, clocks):
-    assert clocks_of(source, sink) == clocks
+def test_who_has_a_clock_of_his_own(source, sink, pulseaudio, clocks):
+    assert clocks_of(source, sink, lambda: pulseaudio) == clocks
 
 
 def test_without_a_second_clock_there_is_nothing_to_tell():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtsep.engine.crossing import crossing, deposit_at, withdraw_at
+from rtsep.engine.crossing import WRITTEN, crossing, deposit_at, resume, withdraw_at
 
 EPOCH = 1000.0  # s, when the world begins
 _shape = [ctypes.c_void_p] * 2 + [ctypes.c_int64] * 2
@@ -39,6 +39,7 @@ class Heard:
     delay: np.ndarray
     seconds: np.ndarray
     record: np.void
+    first_integral: float = 0.0
 
 
 def calls(device, rate, seconds, output, seed):
@@ -61,11 +62,21 @@ def sound(hertz, level, start, n, rate):
     return (level * np.sin(2 * np.pi * hertz / rate * np.arange(start, start + n))).astype("f4")
 
 
-def run(source, sink, seconds, *, rate=48000, hertz=1000.0, level=0.5, ring=0.0, seed=0):
-    """A sine from one device to the other.  ring : what is in it before anything is written."""
+def run(
+    source, sink, seconds, *, rate=48000, hertz=1000.0, level=0.5, ring=0.0, seed=0,
+    resumed=None, epoch=EPOCH,
+):  # fmt: skip
+    """A sine from one device to the other, from `epoch` on.  ring : what is in it before anything
+    is written.  resumed : the record of a run that was halted.
+    """
     record = crossing(rate, 1)
+    if resumed is not None:
+        record.view(np.uint8)[:] = np.frombuffer(resumed.tobytes(), np.uint8)
+        resume(record)
     one, address = record[0], record.ctypes.data
-    one["ring"] = ring
+    first, began = float(one["integral"]), int(one["words"][WRITTEN])
+    if resumed is None:
+        one["ring"] = ring
     i_start, i_size, i_at = calls(source, rate, seconds + 2, False, seed)
     o_start, o_size, o_at = calls(sink, rate, seconds, True, seed + 1)
     tone = sound(hertz, level, 0, int(i_start[-1] + i_size[-1]), rate)
@@ -73,8 +84,8 @@ def run(source, sink, seconds, *, rate=48000, hertz=1000.0, level=0.5, ring=0.0,
     speed_in, speed_out = (rate * (1 + 1e-6 * d.ppm) for d in (source, sink))
     delay = np.full(len(o_at), np.nan)
     x_at, y_at = tone.ctypes.data, y.ctypes.data
-    i_ns = ((EPOCH + i_at) * 1e9).astype(int).tolist()
-    o_ns = ((EPOCH + o_at) * 1e9).astype(int).tolist()
+    i_ns = ((epoch + i_at) * 1e9).astype(int).tolist()
+    o_ns = ((epoch + o_at) * 1e9).astype(int).tolist()
     i_list = list(zip((x_at + 4 * i_start).tolist(), i_size.tolist(), i_ns, strict=True))
     o_list = list(zip((y_at + 4 * o_start).tolist(), o_size.tolist(), o_ns, strict=True))
     lost = i_start - np.concatenate([[0], np.cumsum(i_size)[:-1]])
@@ -85,9 +96,9 @@ def run(source, sink, seconds, *, rate=48000, hertz=1000.0, level=0.5, ring=0.0,
             taken += 1
         _withdraw(address, place, n, now)
         if one["primed"]:
-            heard = one["whole"] + one["part"] - n * one["ratio"] + lost[taken - 1]
+            heard = one["whole"] - began + one["part"] - n * one["ratio"] + lost[taken - 1]
             delay[k] = o_start[k] / speed_out * speed_in - heard
-    return Heard(y, delay, o_at, one.copy())
+    return Heard(y, delay, o_at, one.copy(), first)
 
 
 def residual(y, hertz, rate):

@@ -22,7 +22,8 @@ from specimens import babble, random_model
 import rtsep
 from rtsep.dsp.machine import call, pointer_to
 from rtsep.engine import crossing as between
-from rtsep.engine.crossing import CROSSING_POINTER, state_at
+from rtsep.engine.crossing import CROSSING_POINTER
+from rtsep.engine.ends import state_at
 from rtsep.ports import pair
 from rtsep.ports.portaudio import find_route
 from rtsep.ports.soundcard import SoundcardStream

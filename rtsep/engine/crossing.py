@@ -18,20 +18,21 @@ from numba import carray, types
 
 from rtsep.dsp.clocks import CLOCK, follow
 from rtsep.dsp.kernel import kernel, native
-from rtsep.dsp.machine import acquire, give, nanoseconds, pointer_to
+from rtsep.dsp.machine import acquire, give
 from rtsep.dsp.records import record_type, zeroed
 from rtsep.dsp.resampling import HALF, PHASES, TAPS, filtered, phases, weigh_phases
-from rtsep.engine.process import SAMPLES, serve_block
-from rtsep.engine.state import STATE_TYPE
+from rtsep.engine.process import SAMPLES
 from rtsep.separators.slot import CHANNELS
 
 RING, MOMENTS, FADE = 1 << 16, 16, 64
 INPUT, OUTPUT = 0, 1
 WRITTEN, MOMENT, RESTART = 0, 8, 16  # places of the shared words, a cache line each
 PRIME = 0.5  # s of silence in which blocks and jitter are seen
+AGAIN = 0.2  # s of it where both devices are known, and only halted
 STARVED, ASTRAY = 0.05, 0.1  # s that samples may be missing, or the fill be off
 WIDEST, NARROWEST, NARROWING = 0.1, 0.01, 0.4  # Hz, Hz, Hz s: the loop's bandwidth by its age
-PROPORTIONAL = 3.0  # s before the integral is believed
+PROPORTIONAL = 3.0  # s before the integral is moved
+KNOWN = 30.0  # s before it is kept over a halt
 FARTHEST = 1e-3  # of the ratio from one
 
 CROSSING = record_type(
@@ -70,7 +71,6 @@ CROSSING = record_type(
 )
 CROSSING_TYPE: Any = numba.from_dtype(CROSSING)
 CROSSING_POINTER = types.CPointer(CROSSING_TYPE)
-state_at = pointer_to(STATE_TYPE)
 
 
 def crossing(rate: int, channels: int, engine: int = 0) -> Any:
@@ -81,6 +81,17 @@ def crossing(rate: int, channels: int, engine: int = 0) -> Any:
     one["C"] = phases()
     one["priming"], one["ratio"] = round(PRIME * rate), 1
     return record
+
+
+def resume(record: Any) -> None:
+    """Prepare for both streams to start again, at the same target.  Not while either runs."""
+    one = record[0]
+    one["words"][RESTART] += 1
+    one["clock"]["started"] = 0
+    one["primed"], one["priming"] = 0, round(AGAIN * one["rate"])
+    one["missing"], one["astray"], one["level"] = 0, 0, 0
+    if one["age"] < KNOWN:
+        one["integral"] = 0
 
 
 # the input's thread
@@ -266,26 +277,3 @@ def deposit_at(pointer: Any, x: Any, n: int, now: int) -> None:
 def withdraw_at(pointer: Any, y: Any, n: int, now: int) -> None:
     """`withdraw` at a time in ns that the caller tells."""
     withdraw(carray(pointer, (1,))[0], y, n, now * 1e-9)
-
-
-CALLBACK = (SAMPLES, SAMPLES, types.uint64, types.voidptr, types.uint64, CROSSING_POINTER)
-
-
-@native(*CALLBACK, returns=types.int32)
-def input_callback(x: Any, y: Any, n: int, times: Any, flags: int, pointer: Any) -> int:
-    """PortAudio's callback of the input's stream; userdata is the crossing's address."""
-    cross = carray(pointer, (1,))[0]
-    deposit(cross, x, np.int64(n), nanoseconds() * 1e-9)
-    if flags != 0:
-        cross.flags += 1
-    return 0
-
-
-@native(*CALLBACK, returns=types.int32)
-def output_callback(x: Any, y: Any, n: int, times: Any, flags: int, pointer: Any) -> int:
-    """PortAudio's callback of the output's stream: out of the ring, through the engine."""
-    begin = nanoseconds()
-    cross = carray(pointer, (1,))[0]
-    withdraw(cross, y, np.int64(n), begin * 1e-9)
-    serve_block(state_at(cross.engine), y, y, np.int64(n), flags, begin)
-    return 0

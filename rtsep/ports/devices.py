@@ -1,7 +1,7 @@
 """Sound devices as values, and the choice among them."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 INPUT, OUTPUT = "input", "output"
@@ -125,7 +125,14 @@ def agreed_channels(source: Device, sink: Device, wanted: int | None) -> int:
     return wanted
 
 
-def clocks_of(source: Device, sink: Device) -> int:
-    """How many clocks two devices run on: JACK's share one, and a device has one both ways."""
-    jack = "JACK" in source.host_api and "JACK" in sink.host_api
-    return 1 if jack or source.index == sink.index else 2
+def clocks_of(source: Device, sink: Device, pulseaudio: Callable[[], bool] = lambda: False) -> int:
+    """How many clocks two devices run on: JACK's share one, and a device has one both ways.
+
+    pulseaudio : whether that is behind plugins.  It may lead to two cards; and where it has sound
+    ready sooner than room for it, PortAudio's stream both ways waits in a busy loop.
+    """
+    if "JACK" in source.host_api and "JACK" in sink.host_api:
+        return 1
+    if source.index != sink.index or (source.is_plugin and pulseaudio()):
+        return 2
+    return 1

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from rtsep.engine.crossing import crossing, input_callback, output_callback
+from rtsep.engine.crossing import crossing, resume
+from rtsep.engine.ends import input_callback, output_callback
 from rtsep.engine.engine import Engine
-from rtsep.ports.portaudio import Route, reason, sounddevice
+from rtsep.ports.portaudio import Route, played_channels, reason, sounddevice
 
 
 class Pair:
@@ -16,11 +17,12 @@ class Pair:
     def __init__(
         self, engine: Engine, route: Route, block: int, latency: tuple[float, float]
     ) -> None:
-        engine.crossing = crossing(route.rate, route.channels, engine.address)
-        self._address = int(engine.crossing.ctypes.data)
-        common = {"samplerate": route.rate, "blocksize": block, "channels": route.channels}
+        common = {"samplerate": route.rate, "blocksize": block}
         heard = common | {"device": route.source.index, "latency": latency[0]}
         played = common | {"device": route.sink.index, "latency": latency[1]}
+        heard["channels"], played["channels"] = route.channels, played_channels(engine, route)
+        self._crossing = engine.crossing = crossing(route.rate, route.channels, engine.address)
+        self._address = int(engine.crossing.ctypes.data)
         self._input = self._stream("input", input_callback, route, heard)
         try:
             self._output = self._stream("output", output_callback, route, played)
@@ -48,6 +50,9 @@ class Pair:
         return self._input.latency, self._output.latency
 
     def start(self) -> None:
+        """Also again, after `stop`."""
+        if self._crossing[0]["deposits"]:
+            resume(self._crossing)
         self._input.start()
         try:
             self._output.start()

@@ -15,7 +15,7 @@ from typing import Any
 
 from rtsep.engine.engine import Engine
 from rtsep.ports import devices as choice
-from rtsep.ports import jack
+from rtsep.ports import jack, virtual
 from rtsep.ports.devices import INPUT, OUTPUT, Device
 
 PLUGIN_LATENCY = 0.03  # seconds; below, PulseAudio underruns and may lose the stream's thread
@@ -129,7 +129,7 @@ def find_route(
     found = devices()
     i = choice.choose(found, source, INPUT, host_api)
     o = choice.choose(found, sink, OUTPUT, host_api)
-    many = clocks or choice.clocks_of(i, o)
+    many = clocks or choice.clocks_of(i, o, virtual.is_pulseaudio)
     return Route(i, o, choice.agreed_rate(i, o, rate), choice.agreed_channels(i, o, channels), many)
 
 
@@ -145,13 +145,19 @@ def asked_latency(route: Route, seconds: float | None, force: bool) -> tuple[flo
     return one(route.source, low), one(route.sink, low_out)
 
 
-def open_stream(engine: Engine, route: Route, block: int, latency: tuple[float, float]) -> Any:
-    """Open a stream that calls the engine; the caller keeps the engine as long as it is open."""
-    sd = sounddevice()
-    if (wide := route.channels * max(engine.stems, 1)) > route.sink.outputs:
+def played_channels(engine: Engine, route: Route) -> int:
+    """How many channels an engine plays; ValueError where the output has not so many."""
+    wide = route.channels * max(engine.stems, 1)
+    if wide > route.sink.outputs:
         raise ValueError(
             f"stems take {wide} channels; output {route.sink} has {route.sink.outputs}"
         )
+    return wide
+
+
+def open_stream(engine: Engine, route: Route, block: int, latency: tuple[float, float]) -> Any:
+    """Open a stream that calls the engine; the caller keeps the engine as long as it is open."""
+    sd, wide = sounddevice(), played_channels(engine, route)
     try:
         # Clipping stays on: where PortAudio converts to integers, a sample over full scale would
         # otherwise wrap around.
@@ -160,7 +166,7 @@ def open_stream(engine: Engine, route: Route, block: int, latency: tuple[float, 
             samplerate=route.rate,
             blocksize=block,
             device=(route.source.index, route.sink.index),
-            channels=(route.channels, route.channels * max(engine.stems, 1)),
+            channels=(route.channels, wide),
             dtype="float32",
             latency=latency,
             dither_off=True,

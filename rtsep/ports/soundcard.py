@@ -131,8 +131,6 @@ class SoundcardStream:
                 f"the engine runs {engine.channels} channels at {engine.rate} Hz, "
                 f"the route {route.channels} at {route.rate} Hz"
             )
-        if engine.stems and route.clocks == 2:
-            raise ValueError("stems need one clock (the route has 2; --clocks 1 says they are one)")
         engine.check_block(block)
         self.engine, self.route = engine, route
         self._silent, self._looked = [0.0, 0.0], 0.0

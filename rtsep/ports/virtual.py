@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 NULL_SINK, REMAPPED = "module-null-sink", "module-remap-source"
+_WHAT = {NULL_SINK: "sink", REMAPPED: "source"}
 LASTING = "rtsep.lasting"
 RATE = 48000  # Hz
 PLACES = (
@@ -91,6 +92,15 @@ def places(channels: int) -> list[str]:
     return list(PLACES[:channels])
 
 
+def is_pulseaudio() -> bool:
+    """Whether the sound server is PulseAudio itself, not PipeWire with that face, nor none."""
+    try:
+        with server() as pulse:
+            return "PipeWire" not in pulse.server_info().server_name
+    except OSError:
+        return False
+
+
 def _is_part(module: Any, virtual: Virtual) -> bool:
     words = (module.argument or "").split()
     whole = {f"sink_name={virtual.sink}", f"source_name={virtual.name}"} & {*words}
@@ -161,9 +171,21 @@ def up(
         lasting = lasting or _is_lasting(pulse, virtual)
         _unload(pulse, virtual)
         for kind, arguments, title in wanted:
-            what = "sink" if kind == NULL_SINK else "source"
-            pulse.module_load(kind, f"{arguments} {_properties(what, title, lasting)}")
+            _load(pulse, kind, f"{arguments} {_properties(_WHAT[kind], title, lasting)}")
         return True
+
+
+def _load(pulse: Any, kind: str, arguments: str) -> None:
+    """PulseAudio's null sink would work in steps of 2 s and have that delay: where it can it must
+    not, and works in steps of 50 ms.
+    """
+    import pulsectl
+
+    if kind == NULL_SINK:
+        with suppress(pulsectl.PulseError):  # before PulseAudio 16
+            pulse.module_load(kind, f"{arguments} norewinds=yes")
+            return
+    pulse.module_load(kind, arguments)
 
 
 def _unload(pulse: Any, virtual: Virtual) -> int:
