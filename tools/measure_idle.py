@@ -5,7 +5,8 @@ silence, as a muted one or an idle virtual speaker is.  The load is the processo
 process over real time, once silent and once with the work per hop not left out.  The answer to the
 first sample after silence is counted in samples, without a device.  `rtsep live --virtual` is
 measured as a process on a PulseAudio and a PipeWire of its own, with noise on the microphone, once
-while nobody records it and once while somebody does.  Linux, with all three servers installed.
+while nobody records it and once while somebody does, and how long a recorder then waits for sound.
+Linux, with all three servers installed.
 """
 
 import os
@@ -63,16 +64,20 @@ def answer(engine: rtsep.Engine, block: int) -> Row:
 
 PLAY = ["paplay", "--raw", "--rate=48000", "--channels=1", "--format=s16le", "--volume=20000",
         "--latency-msec=50", "-d", "mic_feed", "/dev/urandom"]  # fmt: skip
-RECORD = ["parec", "-d", "rtsep_main_microphone", "--latency-msec=20", "--raw"]
+RECORD = ["parec", "-d", "rtsep_main_microphone", "--latency-msec=20", "--raw", "--channels=1",
+          "--rate=48000", "--format=float32le"]  # fmt: skip
 LIVE = [sys.executable, "-m", "rtsep.cli", "live", "--virtual", "--model", "rain", "--input",
         "mic_feed.monitor"]  # fmt: skip
-SETTLING = 4.0  # seconds
+SETTLING, STOPPING = 4.0, 8.0  # seconds
+SERVERS = ("pulseaudio", "pipewire", "pipewire-pulse", "wireplumber")
+LOUD, PIECE = 1e-3, 480  # of a piece of so many samples
 
 
 @contextmanager
-def started(words: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(words, env=env, stdout=quiet, stderr=quiet)
+def started(
+    words: list[str], env: dict[str, str], stdout: int = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(words, env=env, stdout=stdout, stderr=subprocess.DEVNULL)
     try:
         yield process
     finally:
@@ -80,34 +85,59 @@ def started(words: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[
         process.wait()
 
 
-def worked(process: subprocess.Popen[bytes]) -> float:
+def worked(pids: list[int]) -> float:
     """Processor time so far, in s."""
-    words = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    words = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+    ticks = sum(int(each[11]) + int(each[12]) for each in words)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def share(process: subprocess.Popen[bytes], seconds: float) -> float:
-    """% of a core from now on."""
-    time.sleep(SETTLING)
-    spent, begin = worked(process), time.monotonic()
+def shares(live: int, server: list[int], settling: float, seconds: float) -> list[float]:
+    """% of a core from now on: rtsep, and the sound server."""
+    time.sleep(settling)
+    before, begin = [worked([live]), worked(server)], time.monotonic()
     time.sleep(seconds)
-    return 100 * (worked(process) - spent) / (time.monotonic() - begin)
+    after, passed = [worked([live]), worked(server)], time.monotonic() - begin
+    return [100 * (b - a) / passed for a, b in zip(before, after, strict=True)]
+
+
+def seconds_to_sound(env: dict[str, str]) -> float:
+    """From the start of a recorder to the first sound that it hears."""
+    begin = time.monotonic()
+    with started(RECORD, env, subprocess.PIPE) as recorder:
+        while len(piece := recorder.stdout.read(4 * PIECE)) == 4 * PIECE:
+            if np.sqrt(np.mean(np.frombuffer(piece, np.float32) ** 2)) > LOUD:
+                return time.monotonic() - begin
+    return float("nan")
 
 
 def unheard(
-    server: Callable[[], AbstractContextManager[servers.Server]], words: list[str], seconds: float
+    server: Callable[[], AbstractContextManager[servers.Server]], seconds: float, times: int
 ) -> Row:
-    """`rtsep live --virtual`, recorded by nobody, by somebody, and by nobody again."""
+    """`rtsep live --virtual`, recorded by nobody, by somebody, and now and then again."""
     with server() as here, tempfile.TemporaryDirectory() as home:
         env = here.env | {f"XDG_{name}_HOME": home for name in ("DATA", "STATE", "CONFIG")}
-        with started(PLAY, env), started([*LIVE, *words], env) as live:
-            nobody = share(live, seconds)
-            with started(RECORD, env):
-                somebody = share(live, seconds)
-            again = share(live, seconds)
+        if server is servers.pulse:  # as on a desktop
+            suspend = ["pactl", "load-module", "module-suspend-on-idle"]
+            subprocess.run(suspend, env=env, check=True, stdout=subprocess.DEVNULL)
+        pids = [child.pid for child in here.children if {*child.args} & {*SERVERS}]
+        with started(PLAY, env):
+            time.sleep(SETTLING)
+            alone, begin = worked(pids), time.monotonic()
+            time.sleep(seconds)
+            alone = 100 * (worked(pids) - alone) / (time.monotonic() - begin)
+            with started(LIVE, env) as live:
+                nobody = shares(live.pid, pids, 2 * STOPPING, seconds)
+                with started(RECORD, env):
+                    somebody = shares(live.pid, pids, SETTLING, seconds)
+                waits = []
+                for _ in range(times):
+                    time.sleep(STOPPING)
+                    waits.append(1000 * seconds_to_sound(env))
     return {
-        "server": server.__name__, "with": " ".join(words), "nobody records": nobody,
-        "somebody": somebody, "nobody again": again,
+        "server": server.__name__, "nobody records": nobody[0], "somebody": somebody[0],
+        "the server alone": alone, "with nobody": nobody[1], "with somebody": somebody[1],
+        "ms to sound, median": float(np.median(waits)), "worst": max(waits),
     }  # fmt: skip
 
 
@@ -115,6 +145,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--block", type=int, default=480)
+    parser.add_argument("--times", type=int, default=7)
     given = parser.parse_args()
     with measured(given.json) as report, servers.jack(given.block, RATE) as server:
         os.environ.update(server.env)
@@ -124,9 +155,10 @@ def main() -> None:
         ]
         report.table("silent microphone: work left out, and not", rows)
         report.table("and then sound", [answer(rtsep.Engine(random_model(RANK)), given.block)])
-        ways = ((servers.pulse, []), (servers.pulse, ["--clocks", "2"]), (servers.pipewire, []))
-        report.table("virtual microphone, % of a core",
-                     [unheard(kind, words, given.seconds) for kind, words in ways])  # fmt: skip
+        rows = [
+            unheard(kind, given.seconds, given.times) for kind in (servers.pulse, servers.pipewire)
+        ]
+        report.table("virtual microphone, % of a core", rows)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from rtsep.engine.engine import Engine
     from rtsep.ports.portaudio import Route
 
-GLANCE = 0.1  # seconds between two looks at the meters
+GLANCE, SELDOM = 0.1, 1.0  # seconds between two looks at the meters; while nothing runs
 HINT = "without one, try: rtsep live --input-file NOISY.wav --output-file CLEAN.wav"
 
 
@@ -141,13 +141,13 @@ def through_soundcard(
     try:
         with (
             ended_by_signals() as stop, engine.seal(), closing(stream),
-            ports_named(route, engine), how.get("resting", nullcontext)(engine),
+            ports_named(route, engine), how.get("resting", nullcontext)(stream),
             served(engine, **how["control"]) as desk,
             watched(engine, desk, how.get("way") or str(route), how, times) as tell,
         ):  # fmt: skip
             say(f"from {route}")
             while not stop.is_set() and (left := end - time.monotonic()) > 0:
-                stop.wait(min(GLANCE, left))
+                stop.wait(min(SELDOM if stream.stopped else GLANCE, left))
                 stream.check()
                 tell(time.monotonic() - begin, how["seconds"])
             latency = stream.device_latency

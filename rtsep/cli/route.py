@@ -11,7 +11,7 @@ import typer
 from rtsep.cli.options import Instance, Json, say
 
 if TYPE_CHECKING:
-    from rtsep.engine.engine import Engine
+    from rtsep.ports.soundcard import SoundcardStream
     from rtsep.ports.virtual import Virtual
 
 PLUGIN = {"source": "pulse", "sink": "pulse", "host_api": "ALSA"}  # of libasound2-plugins
@@ -52,14 +52,11 @@ def devices_for(
 
 
 @contextmanager
-def resting(virtual: "Virtual", stems: Sequence[str], engine: "Engine") -> Iterator[None]:
-    """Let the engine rest while no program records the virtual microphone."""
+def resting(virtual: "Virtual", stems: Sequence[str], stream: "SoundcardStream") -> Iterator[None]:
+    """Let the stream rest, and stop, while no program records the virtual microphone."""
     from rtsep.ports.listeners import listening
 
-    def tell(recorded: bool) -> None:
-        engine.unheard = not recorded
-
-    with listening(virtual, stems, tell):
+    with listening(virtual, stems, stream.heed):
         yield
 
 

@@ -46,9 +46,10 @@ class Lesson:
 
     def _taught(self, name: str, seconds: float, role: str | None, add: bool) -> Message:
         engine = self._desk.engine
-        if not engine.live:
+        if not (engine.live or engine.halted):
             raise ValueError(f"no sound runs that {name!r} could be learned from")
-        samples = engine.capture(seconds)
+        with engine.attend():
+            samples = engine.capture(seconds)
         peak = float(abs(samples).max(initial=0))
         if peak == 0:
             raise ValueError(f"the microphone gave {len(samples)} samples of silence (peak 0)")

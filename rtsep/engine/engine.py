@@ -7,8 +7,8 @@ other thread meanwhile.
 import ctypes
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
@@ -46,6 +46,7 @@ from rtsep.separators.slot import CHANNELS, SOURCES
 
 FADE_SECONDS = 0.05
 PATIENCE_SECONDS = 2.0
+AWAKENING_SECONDS = 10.0  # for a stopped stream to go on
 BLOCK_SECONDS = 512 / 48000  # of the blocks a network's delay allows for, unless told
 _process = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 4)(
     process_block.address
@@ -93,6 +94,7 @@ class Engine:
         self._lock = threading.RLock()  # of control's threads; sound never takes it
         self.max_block: int = max_block or round(BLOCK_SECONDS * rate)
         self._live, self._freewheel = False, False
+        self._halted, self._attending = False, 0
         self._evaluations: list[Evaluation | None] = [None, None]
         self._slot, self.keep = 0, tuple[str, ...]()
         self.crossing: Any = None  # record between two devices' clocks, where there are two
@@ -170,8 +172,41 @@ class Engine:
 
     @live.setter
     def live(self, live: bool) -> None:
-        self._live = live
-        self._employ()
+        with self._lock:
+            self._live, self._halted = live, False
+            self._employ()
+
+    @property
+    def halted(self) -> bool:
+        """Whether its stream is stopped until it is needed again.  Any thread."""
+        return self._halted
+
+    def halt(self) -> None:
+        """A live stream has been stopped: until it goes on all is as offline, and it is silent."""
+        with self._lock:
+            self.live, self._halted = False, True
+            for field in (*layout.LEVELS, *layout.SOUND):
+                self._state[field] = 0
+
+    @property
+    def attended(self) -> bool:
+        """Whether somebody needs the input itself, heard or not.  Any thread."""
+        return self._attending > 0
+
+    @contextmanager
+    def attend(self) -> Iterator[None]:
+        """Have the input come in, also where nobody hears the output; it may take a second.
+
+        TimeoutError where it does not.  Any thread but the one that runs the stream.
+        """
+        with self._lock:
+            self._attending += 1
+        try:
+            self._wait(lambda: not self._halted, "the input", AWAKENING_SECONDS)
+            yield
+        finally:
+            with self._lock:
+                self._attending -= 1
 
     @property
     def freewheel(self) -> bool:
@@ -404,11 +439,11 @@ class Engine:
         if state["slot"]["worker"].any():
             self._take_delay()
 
-    def _wait(self, done: Any, what: str) -> None:
-        end = time.monotonic() + PATIENCE_SECONDS
+    def _wait(self, done: Any, what: str, seconds: float = PATIENCE_SECONDS) -> None:
+        end = time.monotonic() + seconds
         while not done():
             if time.monotonic() > end:
-                raise TimeoutError(f"{what} was not served within {PATIENCE_SECONDS:g} s")
+                raise TimeoutError(f"{what} was not served within {seconds:g} s")
             time.sleep(0.002)
 
     def _ask(self, request: str, served: str) -> None:

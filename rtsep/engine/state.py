@@ -126,4 +126,10 @@ STATE = record_type(
     ("slot", SLOT, (2,)),
 )
 
+LEVELS = (
+    "input_power", "output_power", "input_peak", "output_peak", "given_energy", "given_peak",
+    "source_power", "taken_power", "given_power",
+)  # fmt: skip
+SOUND = ("hop_in", "hop_out", "dry", "history", "tail", "stem_tail", "stem_out", "ahead")
+
 STATE_TYPE: Any = numba.from_dtype(STATE)

@@ -16,8 +16,20 @@ from rtsep.ports.virtual import Virtual, letters, modules_of, server
 GLANCE = 1.0  # seconds between two looks where nothing seems to happen
 LINGER = 1.0  # seconds after the last recorder in which the next one finds all at work
 STEP = 0.25  # seconds to end at most
+PATIENCE = 5.0  # seconds for what it does just then
 CALM = 0.02  # seconds between two looks at least
 Tell = Callable[[bool], None]
+
+
+def names_of(virtual: Virtual, stems: Sequence[str]) -> list[str]:
+    """The virtual microphones' names: the whole, then its stems."""
+    return [virtual.name, *(f"{virtual.name}_{letters(stem)}" for stem in stems)]
+
+
+def runs(pulse: Any, virtual: Virtual, stems: Sequence[str] = ()) -> bool:
+    """Whether a virtual microphone is at work, for whomever."""
+    names = names_of(virtual, stems)
+    return any(each.state == "running" for each in pulse.source_list() if each.name in names)
 
 
 def is_recorded(pulse: Any, virtual: Virtual, stems: Sequence[str] = ()) -> bool:
@@ -25,11 +37,10 @@ def is_recorded(pulse: Any, virtual: Virtual, stems: Sequence[str] = ()) -> bool
 
     Also true where what we play goes elsewhere: into another output, or to nowhere yet.
     """
-    names = [virtual.name, *(f"{virtual.name}_{letters(stem)}" for stem in stems)]
-    found = {each.index: each for each in pulse.source_list()
-             if each.name in names or each.name == f"{virtual.sink}.monitor"}  # fmt: skip
-    if any(each.state == "running" for each in found.values() if each.name in names):
+    if runs(pulse, virtual, stems):
         return True
+    names = {*names_of(virtual, stems), f"{virtual.sink}.monitor"}
+    found = [each.index for each in pulse.source_list() if each.name in names]
     ours = {module.index for module in modules_of(pulse, virtual)}
     outputs = pulse.source_output_list()
     if any(each.source in found and each.owner_module not in ours for each in outputs):
@@ -50,25 +61,28 @@ class _Stir:
         self._came = True
         self._pulse.event_listen_stop()
 
-    def wait(self, ended: threading.Event) -> None:
-        """Until something changed, or for `GLANCE`, or to the end."""
+    def wait(self, ended: threading.Event) -> bool:
+        """Until something changed, or for `GLANCE`, or to the end; whether something did."""
         due = time.monotonic() + GLANCE
         while not (self._came or ended.is_set()) and (left := due - time.monotonic()) > 0:
             self._pulse.event_listen(min(STEP, left), raise_on_disconnect=False)
             if not self._pulse.connected:
                 raise OSError("the sound server is gone")
         ended.wait(CALM)
-        self._came = False
+        came, self._came = self._came, False
+        return came
 
 
 def _follow(virtual: Virtual, stems: Sequence[str], tell: Tell, ended: threading.Event) -> None:
     with server() as pulse:
         stir, last = _Stir(pulse), time.monotonic()
+        look = is_recorded
         while not ended.is_set():
-            if is_recorded(pulse, virtual, stems):
+            recorded = look(pulse, virtual, stems)
+            if recorded:
                 last = time.monotonic()
             tell(time.monotonic() - last < LINGER)
-            stir.wait(ended)
+            look = is_recorded if stir.wait(ended) or recorded else runs
 
 
 @contextmanager
@@ -80,7 +94,8 @@ def listening(virtual: Virtual, stems: Sequence[str], tell: Tell) -> Iterator[No
         while not ended.is_set():
             with suppress(OSError):
                 _follow(virtual, stems, tell, ended)
-            tell(True)
+            if not ended.is_set():
+                tell(True)
             ended.wait(GLANCE)
 
     thread = threading.Thread(target=follow, name="rtsep-listeners", daemon=True)
@@ -89,4 +104,4 @@ def listening(virtual: Virtual, stems: Sequence[str], tell: Tell) -> Iterator[No
         yield
     finally:
         ended.set()
-        thread.join(4 * STEP)
+        thread.join(PATIENCE)

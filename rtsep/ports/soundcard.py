@@ -4,6 +4,9 @@ No Python runs in the audio thread.  PortAudio calls into the engine's record fo
 stream runs, so the record is owned here until the stream has stopped, whatever becomes of the
 `SoundcardStream`.  A sound server that dies leaves a stream that can neither be stopped nor
 closed: both calls hang for ever.  Such a stream is abandoned, its memory kept.
+
+Where nobody takes its sound for a while, a stream is stopped, so that neither this process nor
+the sound server works for nothing, and started again as soon as anybody does.
 """
 
 import atexit
@@ -22,6 +25,7 @@ from rtsep.ports.portaudio import Route, asked_latency, open_stream, reason, sou
 STALL = 2.0  # seconds without a callback after which a sound server is taken for dead
 GLANCE = 0.5  # seconds between two looks that count at most: we may have been halted ourselves
 PATIENCE = 5.0  # seconds to stop and close
+UNHEARD = 5.0  # seconds that nobody hears it before it is stopped
 ABSURD_LATENCY = 10.0  # seconds; PortAudio's JACK reports some 90 000
 
 
@@ -36,12 +40,16 @@ class SoundServerLost(OSError):  # noqa: N818
 
 @dataclass(eq=False)
 class _Open:
-    """A PortAudio stream with what it reads and writes.  lost : its server is dead."""
+    """A PortAudio stream with what it reads and writes.
+
+    guard : held while it is stopped, started or shut.  lost : its server is dead.
+    """
 
     stream: Any
     engine: Engine
     running: bool = field(default=False)
     lost: bool = field(default=False)
+    guard: threading.Lock = field(default_factory=threading.Lock)
 
 
 _open: set[_Open] = set()
@@ -84,6 +92,7 @@ def _shut(opened: _Open) -> None:
     """Stop and close, or abandon if the server is dead.  Any thread, once."""
     if opened.lost or opened not in _open:
         return
+    free = opened.guard.acquire(timeout=PATIENCE)  # and never given back
 
     def end() -> None:
         if opened.running:
@@ -91,7 +100,7 @@ def _shut(opened: _Open) -> None:
         opened.stream.close()
 
     alive = not opened.running or _beats(opened.engine)
-    if alive and _within(PATIENCE, end):
+    if free and alive and _within(PATIENCE, end):
         _open.discard(opened)
         opened.engine.live = False
     else:
@@ -135,6 +144,8 @@ class SoundcardStream:
         self.engine, self.route = engine, route
         self._silent, self._looked = [0.0, 0.0], 0.0
         self._seen: tuple[int, ...] = (-1, -1)
+        self._stopped, self._heard = False, time.monotonic()
+        self._failure: OSError | None = None
         asked = asked_latency(route, latency, force)
         opening = Pair if route.clocks == 2 else open_stream
         self._opened = _Open(opening(engine, route, block, asked), engine)
@@ -153,6 +164,7 @@ class SoundcardStream:
         """Let the device call the engine."""
         sd = sounddevice()
         self._silent, self._looked = [0.0, 0.0], time.monotonic()
+        self._stopped = False
         self._opened.running = self.engine.live = True
         try:
             self._opened.stream.start()
@@ -160,11 +172,45 @@ class SoundcardStream:
             self._opened.running = self.engine.live = False
             raise OSError(f"{self.route} does not start: {reason(error)}") from error
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it is stopped because nobody hears it.  Any thread."""
+        return self._stopped
+
+    def heed(self, heard: bool) -> None:
+        """Told at least once a second whether anybody hears it.  One thread, any."""
+        self.engine.unheard = not heard
+        now = time.monotonic()
+        if heard or self.engine.attended:
+            self._heard = now
+            self._turn(stopped=False)
+        elif now - self._heard > UNHEARD:
+            self._turn(stopped=True)
+
+    def _turn(self, stopped: bool) -> None:
+        """Stop it or let it go on.  What fails is for `check` to tell."""
+        if stopped == self._stopped or not self._opened.guard.acquire(blocking=False):
+            return
+        try:
+            self._stop() if stopped else self.start()
+        except OSError as error:
+            self._failure = error
+        finally:
+            self._opened.guard.release()
+
+    def _stop(self) -> None:
+        """The server may die meanwhile: then it hangs, and no callback comes."""
+        if _within(PATIENCE, self._opened.stream.stop):
+            self._stopped, self._opened.running = True, False
+            self.engine.halt()
+
     def check(self) -> None:
         """Raise SoundServerLost after 2 s without a callback.  Call it several times a second.
 
         The stream is abandoned by then: it is never stopped, its memory stays.
         """
+        if self._stopped:
+            return
         now, counts = time.monotonic(), _counts(self.engine)
         passed = min(now - self._looked, GLANCE)
         self._silent = [
@@ -172,9 +218,10 @@ class SoundcardStream:
             for silent, count, before in zip(self._silent, counts, self._seen, strict=False)
         ]
         self._looked, self._seen = now, counts
-        if max(self._silent) > STALL:
+        if self._failure or max(self._silent) > STALL:
             _abandon(self._opened)
-            raise SoundServerLost(f"the sound server of {self.route} no longer answers")
+            lost = SoundServerLost(f"the sound server of {self.route} no longer answers")
+            raise lost from self._failure
 
     def close(self) -> None:
         """Stop and close.  Returns within some seconds even if the server is dead."""
