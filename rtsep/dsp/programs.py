@@ -18,6 +18,7 @@ import numpy as np
 from numba import carray, types
 
 from rtsep.dsp.kernel import kernel, native
+from rtsep.dsp.tiles import product
 
 LONGS = types.CPointer(types.int64)
 LARGEST = np.float32(9.5)  # beyond it, tanh is 1 in float32
@@ -66,35 +67,6 @@ def matrix(numbers, spans, out, n, a, b, row):
         first, count, place = spans[row + i, 0], spans[row + i, 1], spans[row + i, 2]
         total = dot(numbers[place : place + count], numbers[a + first :], count)
         numbers[out + i] = total + numbers[b + i]
-
-
-@kernel
-def add_four(out, w, x, n):
-    """Out += the first four numbers of x times the first four rows of w."""
-    a, b, c, d = x[0], x[1], x[2], x[3]
-    second, third, fourth = w[n : 2 * n], w[2 * n : 3 * n], w[3 * n : 4 * n]
-    for i in range(n):
-        out[i] += (a * w[i] + b * second[i]) + (c * third[i] + d * fourth[i])
-
-
-@kernel
-def add_one(out, w, x, n):
-    for i in range(n):
-        out[i] += x * w[i]
-
-
-@kernel
-def product(x, bias, w, out, n, rows, inner):
-    """Row by row, a whole row of W for each number of x: what one place learned serves all."""
-    for p in range(rows):
-        made = out[p * n : (p + 1) * n]
-        for i in range(n):
-            made[i] = bias[i]
-        four = inner - inner % 4
-        for j in range(0, four, 4):
-            add_four(made, w[j * n :], x[p * inner + j :], n)
-        for j in range(four, inner):
-            add_one(made, w[j * n :], x[p * inner + j], n)
 
 
 @kernel
@@ -174,7 +146,7 @@ def interpret(lines, count, spans, numbers):
         elif operation == GATES:
             gates(numbers[a:], numbers[b:], numbers[c:], out, n)
         elif operation == PRODUCT:
-            product(numbers[a:], numbers[b:], numbers[c:], out, n, line[6], line[7])
+            product(numbers, line[1], n, a, b, c, line[6], line[7])
         elif operation == TAKE:
             take(spans, c, numbers[a:], out, n)
         elif operation >= MEAN:

@@ -6,6 +6,7 @@ from typing import Any
 
 MODES = ("low", "medium", "high")
 MIN_RATE, MAX_RATE = 8000, 192000
+PHASES = 2  # in which a network takes turns at most, where its frame lasts several hops
 LOUDEST = 1e3  # 60 dB over full scale; beyond it a sample is as broken as a NaN
 
 
@@ -40,6 +41,11 @@ def whole_number(name: str, value: Any) -> int:
     if not isinstance(value, Integral):
         raise TypeError(f"{name}={value!r} is not a whole number")
     return int(value)
+
+
+def phases_of(hops: int) -> int:
+    """In how many phases a network is run whose frame lasts so many hops."""
+    return PHASES if hops % PHASES == 0 else 1
 
 
 def window_for(rate: int) -> int:

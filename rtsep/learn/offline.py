@@ -1,6 +1,6 @@
 """A mask network over a whole recording, by onnxruntime: to judge it where no engine runs.
 
-Transform, mask and overlap-add as in the engine; in `low` the network runs every second hop.
+Transform, mask and overlap-add as in the engine, the network in as many phases.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from rtsep.artefacts.network import Network
-from rtsep.dsp.stream import StreamSpec, stream_spec
+from rtsep.dsp.stream import StreamSpec, phases_of, stream_spec
 from rtsep.dsp.windows import window_pair
 from rtsep.learn.corpus import Samples
 
@@ -42,8 +42,17 @@ def masks(network: Network, magnitudes: Array) -> Array:
 def separated(network: Network, samples: Samples, mode: str = "high") -> Samples:
     """The kept source of (n,) samples at the network's rate, its delay taken off."""
     spec = stream_spec(network.card.rate, mode)
-    every = max(1, network.card.hop // spec.hop)
-    return filtered(samples, spec, lambda V: masks(network, V), every)
+    hops = max(1, round(network.card.hop / spec.hop))
+    turns = phases_of(hops)
+    return filtered(samples, spec, lambda V: in_turns(network, V, turns), hops // turns)
+
+
+def in_turns(network: Network, magnitudes: Array, turns: int) -> Array:
+    """Masks (T, F) of |X| (T, F) by as many networks, each on every so manieth frame."""
+    found = np.empty_like(magnitudes)
+    for turn in range(turns):
+        found[turn::turns] = masks(network, magnitudes[turn::turns])
+    return found
 
 
 def filtered(

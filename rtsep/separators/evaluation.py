@@ -16,7 +16,7 @@ from rtsep.artefacts.card import CardError
 from rtsep.artefacts.network import Network, tensors_of
 from rtsep.artefacts.runtime import Session, python_session, runtime
 from rtsep.dsp.records import zeroed
-from rtsep.dsp.stream import StreamSpec
+from rtsep.dsp.stream import StreamSpec, phases_of
 from rtsep.separators import worker as layout
 from rtsep.separators.compilation import agrees, program_of
 from rtsep.separators.program import Program
@@ -74,7 +74,7 @@ class Evaluation:
         self.record = zeroed(layout.WORKER)
         self._semaphore = Semaphore()
         self._thread: threading.Thread | None = None
-        self._fill_counts(spec, lanes)
+        self._fill_counts(spec, lanes, in_phases=program is not None)
         self._states = self._make_states(lanes)
         library = runtime()
         self.real_time_safe = library is not None
@@ -101,12 +101,14 @@ class Evaluation:
         """Whether the worker thread takes the frames; they are answered in place otherwise."""
         return self._thread is not None
 
-    def _fill_counts(self, spec: StreamSpec, lanes: int) -> None:
+    def _fill_counts(self, spec: StreamSpec, lanes: int, in_phases: bool) -> None:
         card, worker = self.network.card, self.record[0]
         inner_hz = card.rate / card.window
         worker["lanes"], worker["bins"], worker["inner"] = lanes, spec.bins, card.bins
         worker["delay"] = self.delay
-        worker["every"] = max(1, round(card.hop / card.rate / (spec.hop / spec.rate)))
+        hops = max(1, round(card.hop / card.rate / (spec.hop / spec.rate)))
+        worker["phases"] = phases_of(hops) if in_phases else 1
+        worker["every"] = hops // int(worker["phases"])
         known = min(card.bandwidth, (card.bins - 1) * inner_hz)
         worker["active"] = min(int(known / spec.bin_hz) + 1, spec.bins)
         grids = ((card.bins, inner_hz), (spec.bins, spec.bin_hz))
@@ -120,18 +122,21 @@ class Evaluation:
         worker["post"], worker["wait"] = self._semaphore.post, self._semaphore.wait
 
     def _make_states(self, lanes: int) -> list[list[list[NDArray[np.float32]]]]:
-        """Every state as [lane][side][number]: one side is read while the other is written."""
+        """Every state as [lane][side][number]: one side is read while the other is written.
+
+        Those of the first phase; a program in several has no other use for them than to be zero.
+        """
         shapes = [tuple(shape) for shape in self.network.card.states]
         sizes = [prod(shape) for shape in shapes]
         ends, worker = np.cumsum([0, *sizes]), self.record[0]
-        self._memory = np.zeros((lanes, 2, ends[-1]), np.float32)
+        self._memory = np.zeros((lanes, int(worker["phases"]), 2, ends[-1]), np.float32)
         worker["states"], worker["state_size"] = self._memory.ctypes.data, self._memory[0].size
         return [
             [
                 [side[a:b].reshape(s) for a, b, s in zip(ends, ends[1:], shapes, strict=False)]
                 for side in lane
             ]
-            for lane in self._memory
+            for lane in self._memory[:, 0]
         ]
 
     def _fill_program(self, program: Program) -> None:
@@ -176,7 +181,7 @@ class Evaluation:
         bins = self.network.card.bins
 
         def step(_: int, lane: int) -> int:
-            side = int(worker["parity"])
+            side = int(worker["parity"][0])
             given = [worker["magnitude"][lane][None, :bins], *states[lane][side]]
             try:
                 mask, *after = session.run(list(outputs), dict(zip(inputs, given, strict=True)))
@@ -193,9 +198,9 @@ class Evaluation:
     def reset(self) -> None:
         """Forget all frames: bit for bit as new.  Not while running."""
         worker = self.record[0]
-        for name in ("hop", "late", "parity", "runs", "failed", "skipped", "run_max"):
+        for name in ("hop", "late", "phase", "runs", "failed", "skipped", "run_max"):
             worker[name] = 0
-        for name in ("words", "frames", "masks", "magnitude", "mask", "histogram"):
+        for name in ("words", "parity", "frames", "masks", "magnitude", "mask", "histogram"):
             worker[name][:] = 0
         worker["frame_of"][:] = worker["mask_of"][:] = -1
         self._memory[:] = 0

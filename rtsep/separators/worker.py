@@ -4,6 +4,9 @@ The audio thread hands over the newest frame, numbered, and fetches the mask of 
 leaves the delay line now.  Rings and counters are all they share; each word has one writer.  A
 mask that is late is held over from the frame before, and counted: nothing is ever shifted.  A
 frame whose mask can no longer be used is not evaluated.  Offline the same code runs in place.
+
+A network's frame may last several hops.  Run in place it is run more often, in `phases` that take
+turns, each on every so manieth frame and with states of its own: masks then are less stale.
 """
 
 from typing import Any
@@ -27,6 +30,7 @@ from rtsep.dsp.machine import (
 )
 from rtsep.dsp.programs import interpret
 from rtsep.dsp.records import record_type
+from rtsep.dsp.stream import PHASES
 from rtsep.dsp.times import HISTOGRAM, enter
 from rtsep.separators.slot import BINS, CHANNELS
 
@@ -65,6 +69,7 @@ WORKER = record_type(
     ("lanes", np.int64),
     ("delay", np.int64),
     ("every", np.int64),
+    ("phases", np.int64),
     ("bins", np.int64),
     ("active", np.int64),
     ("inner", np.int64),
@@ -84,7 +89,8 @@ WORKER = record_type(
     ("hop", np.int64),
     ("late", np.int64),
     # worker
-    ("parity", np.int64),
+    ("phase", np.int64),
+    ("parity", np.int64, (PHASES,)),
     ("runs", np.int64),
     ("failed", np.int64),
     ("skipped", np.int64),
@@ -213,8 +219,9 @@ def answer(worker):
         worker.skipped += 1
     else:
         begin = nanoseconds()
+        worker.phase = number % worker.phases
         if evaluate(worker, place):
-            worker.parity = 1 - worker.parity
+            worker.parity[worker.phase] = 1 - worker.parity[worker.phase]
             give(worker.mask_of, place, number)
         else:
             worker.failed += 1
@@ -233,8 +240,8 @@ def run_session(pointer: Any, lane: int) -> int:
     worker = carray(pointer, (1,))[0]
     status = call_for(
         worker.run, worker.session, np.int64(0), worker.input_names,
-        worker.given[lane, worker.parity], worker.tensors, worker.output_names, worker.tensors,
-        worker.made[lane, worker.parity],
+        worker.given[lane, worker.parity[0]], worker.tensors, worker.output_names, worker.tensors,
+        worker.made[lane, worker.parity[0]],
     )  # fmt: skip
     if status == 0:
         return 0
@@ -250,9 +257,9 @@ def run_program(pointer: Any, lane: int) -> int:
     spans = carray(integers_at(worker.spans), (worker.span_count, 3))
     numbers = carray(floats_at(worker.numbers), worker.number_count)
     states = carray(floats_at(worker.states), worker.lanes * worker.state_size)
-    size = worker.state_size // 2
-    side = lane * worker.state_size + worker.parity * size
-    other = lane * worker.state_size + (1 - worker.parity) * size
+    size, parity = worker.state_size // (2 * worker.phases), worker.parity[worker.phase]
+    first = lane * worker.state_size + worker.phase * 2 * size
+    side, other = first + parity * size, first + (1 - parity) * size
     for f in range(worker.inner):
         numbers[worker.heard_at + f] = worker.magnitude[lane, f]
     for i in range(size):
