@@ -21,9 +21,8 @@ from specimens import babble, random_model
 
 import rtsep
 from rtsep.dsp.machine import call, pointer_to
-from rtsep.engine import crossing as between
+from rtsep.engine import ends
 from rtsep.engine.crossing import CROSSING_POINTER
-from rtsep.engine.ends import state_at
 from rtsep.ports import pair
 from rtsep.ports.portaudio import find_route
 from rtsep.ports.soundcard import SoundcardStream
@@ -36,7 +35,7 @@ PERIOD = BLOCK * BLOCKS
 noise = np.ascontiguousarray(babble(PERIOD / RATE)[0])
 played = np.zeros(PERIOD, np.float32)
 HEARD, PLAYED = noise.ctypes.data, played.ctypes.data
-TAKE, GIVE = between.input_callback.address, between.output_callback.address
+TAKE, GIVE = ends.input_callback.address, ends.output_callback.address
 ADDRESS, floats_at = types.voidptr, pointer_to(types.float32)
 SHAPE = types.int32(
     ADDRESS, types.CPointer(types.float32), types.uint64, ADDRESS, types.uint64, CROSSING_POINTER
@@ -55,7 +54,7 @@ def take(x: Any, y: Any, n: int, times: Any, flags: int, pointer: Any) -> int:
 @numba.cfunc(SHAPE)
 def give(x: Any, y: Any, n: int, times: Any, flags: int, pointer: Any) -> int:
     """The output's callback; what it played is kept."""
-    state = carray(state_at(carray(pointer, (1,))[0].engine), (1,))[0]
+    state = carray(ends.state_at(carray(pointer, (1,))[0].engine), (1,))[0]
     kept = carray(floats_at(PLAYED), (PERIOD,))
     at = state.blocks % BLOCKS * BLOCK
     call(GIVE, x, y, n, times, flags, pointer)
