@@ -86,22 +86,32 @@ def gates(given, kept, h, out, n):
 
 
 @kernel
+def combined(operation, a, b):
+    if operation == ADD:
+        return a + b
+    if operation == SUB:
+        return a - b
+    if operation == MUL:
+        return a * b
+    if operation == DIV:
+        return a / b
+    return min(a, b) if operation == MIN else max(a, b)
+
+
+@kernel
 def pairwise(operation, x, y, out, n, step_x, step_y):
-    for i in range(n):
-        a, b = x[i * step_x], y[i * step_y]
-        if operation == ADD:
-            a = a + b
-        elif operation == SUB:
-            a = a - b
-        elif operation == MUL:
-            a = a * b
-        elif operation == DIV:
-            a = a / b
-        elif operation == MIN:
-            a = min(a, b)
-        else:
-            a = max(a, b)
-        out[i] = a
+    """Steps of one and of none have loops of their own, which become vectors."""
+    if step_x == 1 and step_y == 1:
+        for i in range(n):
+            out[i] = combined(operation, x[i], y[i])
+    elif step_x == 1:
+        b = y[0]
+        for i in range(n):
+            out[i] = combined(operation, x[i], b)
+    else:
+        a = x[0]
+        for i in range(n):
+            out[i] = combined(operation, a, y[i * step_y])
 
 
 @kernel
@@ -125,13 +135,15 @@ def each(operation, x, out, n):
 
 @kernel
 def reduced(operation, x, n):
-    total, most = np.float32(0), x[0]
+    if operation == MOST:
+        most = x[0]
+        for i in range(1, n):
+            most = max(most, x[i])
+        return most
+    total = np.float32(0)
     for i in range(n):
         total += x[i]
-        most = max(most, x[i])
-    if operation == MEAN:
-        total /= n
-    return most if operation == MOST else total
+    return total / n if operation == MEAN else total
 
 
 @kernel

@@ -1,12 +1,13 @@
 """What a stream is: its rate and the sizes of the short-time transform that runs on it."""
 
 from dataclasses import dataclass
+from math import gcd
 from numbers import Integral
 from typing import Any
 
 MODES = ("low", "medium", "high")
 MIN_RATE, MAX_RATE = 8000, 192000
-PHASES = 2  # in which a network takes turns at most, where its frame lasts several hops
+PHASES = 4  # in which a network takes turns at most, where its frame lasts several hops
 LOUDEST = 1e3  # 60 dB over full scale; beyond it a sample is as broken as a NaN
 
 
@@ -45,7 +46,7 @@ def whole_number(name: str, value: Any) -> int:
 
 def phases_of(hops: int) -> int:
     """In how many phases a network is run whose frame lasts so many hops."""
-    return PHASES if hops % PHASES == 0 else 1
+    return gcd(hops, PHASES)
 
 
 def window_for(rate: int) -> int:
