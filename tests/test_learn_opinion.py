@@ -52,6 +52,17 @@ def aloud(folders, folder):  # noqa: F811
     return scenes
 
 
+def test_a_critic_hears_the_sounds_of_the_training_with_a_voice_in_all(folders, tmp_path):  # noqa: F811
+    scenes = scenes_of(folders, tmp_path)(0)
+    make = opinion.critics(scenes.sources, scenes.others, Recipe(rows=9, snr=(-20, 5)), 0.1)
+    critic, again, other = make([0, 1]), make([0, 1]), make([0, 2])
+    _, X = critic.scenes.mixtures()
+    assert X.shape == (opinion.SCENES, opinion.FRAMES, 513)
+    assert critic.scenes.recipe.snr == (-3, 5)
+    np.testing.assert_array_equal(X, again.scenes.mixtures()[1])
+    assert (other.scenes.mixtures()[1] != X).any()
+
+
 def test_mixtures_are_as_loud_as_recordings_of_speech(folders, tmp_path):  # noqa: F811
     scenes = aloud(folders, tmp_path)
     scenes.recipe = Recipe(**SMALL | {"rows": 8, "frames": 120, "snr": (60.0, 60.0)})

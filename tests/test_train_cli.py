@@ -32,7 +32,8 @@ def rtsep(*words):
 def test_one_file_of_each_makes_a_network(sounds, tmp_path):
     out = tmp_path / "net.onnx"
     done = rtsep("train", "supervised", "--observed", sounds / "a", "--clean", sounds / "b",
-                 "-o", out, "--size", "tiny", "--epochs", 1, "--steps", 1)  # fmt: skip
+                 "-o", out, "--size", "tiny", "--epochs", 1, "--steps", 1,
+                 "--opinion", 0.02)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "held-out SDR" in done.stdout
     card = load_network(out).card
@@ -48,6 +49,8 @@ def test_one_file_of_each_makes_a_network(sounds, tmp_path):
         (["nes", "--observed", "silent", "--mixtures", "ab"], "silent (peak 0)"),
         (["supervised", "--observed", "a", "--clean", "nowhere"], "no such file"),
         (["supervised", "--observed", "a", "--clean", "b", "--epochs", "0"], "--epochs 0 is"),
+        (["supervised", "--observed", "a", "--clean", "b", "--opinion", "2"], "outside 0..1"),
+        (["nes", "--observed", "a", "--mixtures", "ab", "--opinion", "0.1"], "for supervised"),
         (["distil", "--observed", "a", "--mixtures", "ab"], "distil needs init"),
         (["nes", "--observed", "a", "--mixtures", "ab", "--init", "no"], "init 'no' is unknown"),
     ],

@@ -25,7 +25,6 @@ from rtsep.learn.corpus import Samples, recordings
 from rtsep.learn.export import exported
 from rtsep.learn.mixtures import excerpt, mix
 from rtsep.learn.network import SIZES, MaskNetwork
-from rtsep.learn.opinion import MODES, Critic
 from rtsep.learn.scenes import RATE, Recipe, Scenes
 from rtsep.learn.tapes import Tape, tape
 from rtsep.learn.training import Plan
@@ -46,12 +45,11 @@ JUDGED_BATCHES = 3
 
 @dataclass(frozen=True)
 class Stage:
-    """One run of a training.  opinion : weight of a point of DNSMOS in the loss."""
+    """One run of a training."""
 
     plan: Plan
     recipe: Recipe
     size: str = "small"
-    opinion: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -84,11 +82,6 @@ LONG = Plan(
 SETTLED = replace(LONG, epochs=9, rate=3e-4, last_rate=6e-5, understood=0.2)
 NOISIER = replace(VARIED, snr=(-6.0, 17.0))
 DEEP = replace(LONG, epochs=30, rate=1.1e-3, last_rate=5e-4, understood=0.3)
-LIKED = replace(DEEP, epochs=10, rate=5e-4, last_rate=3e-5)
-OPINION = 0.02  # weight of a point of DNSMOS
-ALOUD = replace(
-    NOISIER, rows=6, frames=1000, fresh=3, pace=1, snr=(-3.0, 15.0), rooms=0.1, made=0.2, babble=0.1
-)
 EGG = replace(LONG, epochs=6, last_rate=1e-4)
 TRAININGS = {
     each.name: each
@@ -194,13 +187,10 @@ def supervised(
     def make(seed: Any) -> Scenes:
         return Scenes(voices, noises, stage.recipe, seed)
 
-    def also(seed: Any) -> Critic:
-        return Critic(Scenes(voices, noises, ALOUD, [*seed, 1], modes=MODES), stage.opinion)
-
     checkpoint, epochs = folder / "supervised.pt", stage.plan.epochs
     training.train(
         stage.plan, SIZES[stage.size], make, checkpoint, judge=judge, told=kept(checkpoint, told),
-        start=start, also=also if stage.opinion else None,
+        start=start,
     )  # fmt: skip
     last = range(max(0, epochs - wanted.averaged), epochs)
     return training.averaged([numbered(checkpoint, epoch) for epoch in last])

@@ -81,6 +81,9 @@ def train(
     epochs: Annotated[int, typer.Option(help="In each iteration of nes.")] = 25,
     steps: Annotated[int, typer.Option(help="Batches an epoch.")] = 100,
     seed: Annotated[int, typer.Option(help="Of weights and scenes.")] = 0,
+    opinion: Annotated[
+        float, typer.Option(help="supervised: what a point of DNSMOS counts in the loss, 0..1.")
+    ] = 0.0,
     folder: Annotated[
         Path | None, typer.Option(help="For checkpoints. [OUTPUT with suffix .training]")
     ] = None,
@@ -97,7 +100,7 @@ def train(
     task = Task(
         method.value, list(observed), folder or output.with_suffix(".training"),
         clean=list(clean) if clean else None, mixtures=list(mixtures) if mixtures else None,
-        size=size.value, iterations=iterations, init=init,
+        size=size.value, iterations=iterations, init=init, opinion=opinion,
         plan={"epochs": epochs, "steps": steps, "seed": seed},
     )  # fmt: skip
     from rtsep.artefacts.network import save_network

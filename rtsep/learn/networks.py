@@ -41,6 +41,7 @@ class Task:
     observed : the source that is known alone.  clean : the other one alone; what `supervised` and
     gass learn from, and the rest only judge by.  mixtures : of both, what all but `supervised`
     learn the other from.
+    opinion : supervised alone; how much a point of DNSMOS counts in the loss.
     folder : for tapes and checkpoints; the same task goes on there after a stop.
     """
 
@@ -55,6 +56,7 @@ class Task:
     recipe: dict[str, Any] = field(default_factory=dict)
     init: str | None = None
     start: dict[str, Any] = field(default_factory=dict)
+    opinion: float = 0.0
 
     @property
     def teacher(self) -> str | None:
@@ -70,6 +72,10 @@ class Task:
             if getattr(self, needed) is None:
                 raise ValueError(f"{method} learns from {needed} too, and none are given")
         self._refuse_init()
+        if self.opinion and self.method != "supervised":
+            raise ValueError(f"opinion {self.opinion:g} is for supervised, not {self.method}")
+        if not 0 <= self.opinion <= 1:
+            raise ValueError(f"opinion {self.opinion:g} is outside 0..1")
         if self.iterations < 1:
             raise ValueError(f"iterations={self.iterations} (wanted: 1 at least)")
 
@@ -193,6 +199,7 @@ class _Parts:
 
 def _supervised(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "MaskNetwork":
     from rtsep.learn.network import SIZES
+    from rtsep.learn.opinion import critics
     from rtsep.learn.scenes import Scenes
     from rtsep.learn.training import Plan, train
 
@@ -206,7 +213,10 @@ def _supervised(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "Mask
 
     checkpoint = task.folder / "supervised.pt"
     judge = parts.judge(plan, recipe)
-    return train(plan, SIZES[task.size], make, checkpoint, judge=judge, told=told).network
+    also = critics(*tapes, recipe, task.opinion) if task.opinion else None
+    return train(
+        plan, SIZES[task.size], make, checkpoint, judge=judge, told=told, also=also
+    ).network
 
 
 def _nes(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "MaskNetwork":

@@ -7,6 +7,8 @@ polynomial to the scale of opinions, 1..5.  What was trained with it is no longe
 independently.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,8 @@ from rtsep.dsp.stream import stream_spec
 from rtsep.dsp.windows import window_pair
 from rtsep.learn.features import features
 from rtsep.learn.network import MaskNetwork
-from rtsep.learn.scenes import RATE, UNITS, WINDOW, Scenes, Spectra
+from rtsep.learn.scenes import RATE, UNITS, WINDOW, Recipe, Scenes, Spectra
+from rtsep.learn.tapes import Tape
 
 FRAME, HOP = 320, 160  # of the judge, samples at RATE / TIMES
 TIMES = 3  # 48 kHz to 16 kHz
@@ -28,6 +31,9 @@ BENT = ((-0.08397278, 1.22083953, 0.0052439), (-0.13166888, 1.60915514, -0.39604
         (-0.06766283, 1.11546468, 0.04602535))  # fmt: skip
 MODES = ("high", "medium")  # whose hops are those of the scenes
 SHARES = (0.25, 0.25, 1.0)  # of speech, background and overall in what is asked for
+SCENES = 4  # that are judged in a step
+FRAMES = 500  # of a mixture that is judged: 2.7 s
+MURKIEST = -3.0  # dB; below, all is bad
 EDGE = 400  # samples at the ends that not all frames reach
 
 
@@ -112,6 +118,23 @@ def played(X: Tensor, g: Tensor, mode: str) -> Tensor:
     low = spectrum[:, : n // (2 * TIMES) + 1]
     samples: Tensor = torch.fft.irfft(low, n=n // TIMES) / TIMES
     return samples
+
+
+def critics(
+    sources: list[tuple[Tape, float]], others: list[tuple[Tape, float]], recipe: Recipe,
+    weight: float,
+) -> Callable[[Any], "Critic"]:  # fmt: skip
+    """A critic for every epoch of `training.train`, on a few scenes a step."""
+    rows = min(recipe.rows, SCENES)
+    snr = max(recipe.snr[0], MURKIEST), max(recipe.snr[1], MURKIEST)
+    aloud = replace(
+        recipe, rows=rows, fresh=(rows + 1) // 2, frames=FRAMES, pace=1, alone=0.0, snr=snr
+    )
+
+    def critic(seed: Any) -> Critic:
+        return Critic(Scenes(sources, others, aloud, [*seed, 1], modes=MODES), weight)
+
+    return critic
 
 
 class Critic:
