@@ -195,6 +195,15 @@ def test_two_clocks_go_on_with_what_they_know():
         assert sounding[0] < 0.4
 
 
+def test_an_input_that_starts_later_is_waited_for():
+    """What it said before the halt is not taken for now."""
+    before = in_simulated_time(Device(), Device(), 40)
+    late = Device(stall=(0, 0.5), lost=True)
+    after = in_simulated_time(late, Device(), 5, resumed=before.record, epoch=EPOCH + 100)
+    assert after.record["restarts"] == 0
+    assert after.record["starved"] == before.record["starved"] == 0
+
+
 # with real servers
 
 
