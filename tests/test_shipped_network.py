@@ -10,7 +10,7 @@ from rtsep.learn.features import NAME
 RATE = 48000
 
 
-BYTES = {"nes-speech-small": 1_000_000, "nes-speech-medium": 600_000}
+BYTES = {"nes-speech-small": 1_000_000, "nes-speech-medium": 800_000}
 EGG = "nes-speech-medium-egg"  # for comparison; its voice was never heard alone
 
 

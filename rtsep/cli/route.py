@@ -39,12 +39,12 @@ def devices_for(
     virtual: "Virtual", wanted: str | None, channels: int, default: bool, stems: Sequence[str] = ()
 ) -> Iterator[str]:
     """Lead PortAudio through a virtual device, before it starts; the real device's name."""
-    from rtsep.ports import virtual as devices
+    from rtsep.ports.routing import default_device, routed
 
     with ExitStack() as stack:
-        found = stack.enter_context(devices.routed(virtual, wanted, channels, stems))
+        found = stack.enter_context(routed(virtual, wanted, channels, stems))
         if default:
-            stack.enter_context(devices.default_device(virtual))
+            stack.enter_context(default_device(virtual))
         os.environ |= {"PULSE_SOURCE": found.source, "PULSE_SINK": found.sink}
         beside = f", and each of {', '.join(stems)}" if stems else ""
         say(f"programs find it as {virtual.title!r}{beside}; from {found.source} to {found.sink}")
