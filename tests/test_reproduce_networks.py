@@ -77,7 +77,9 @@ def test_table_two_knows_a_good_estimate_from_the_mixture():
 
 
 def test_table_two_runs_nothing_twice(tmp_path, monkeypatch):
-    given = SimpleNamespace(kept=tmp_path / "figures.json", methods=["NES", "Const"])
+    given = SimpleNamespace(
+        kept=tmp_path / "figures.json", methods=["NES", "Const"], unseen=["speech", "noise"]
+    )
     runs = []
 
     def methods(*_):
@@ -96,3 +98,7 @@ def test_table_two_runs_nothing_twice(tmp_path, monkeypatch):
     assert len(runs) == 8
     assert [*nes_sound.rows(given, "small")] == first
     assert len(runs) == 8
+    given.unseen = ["noise"]
+    one_way = [*nes_sound.rows(given, "small")]
+    assert one_way
+    assert all(row.what.startswith("noise from speech") for row in one_way)

@@ -81,7 +81,7 @@ LONG = Plan(
 )  # fmt: skip
 SETTLED = replace(LONG, epochs=9, rate=3e-4, last_rate=6e-5, understood=0.2)
 NOISIER = replace(VARIED, snr=(-6.0, 17.0))
-DEEP = replace(LONG, epochs=30, rate=1.1e-3, last_rate=5e-4, understood=0.3)
+DEEP = replace(LONG, epochs=39, rate=1.1e-3, last_rate=6e-5, understood=0.4)
 EGG = replace(LONG, epochs=6, last_rate=1e-4)
 TRAININGS = {
     each.name: each
