@@ -124,15 +124,18 @@ def critics(
     sources: list[tuple[Tape, float]], others: list[tuple[Tape, float]], recipe: Recipe,
     weight: float,
 ) -> Callable[[Any], "Critic"]:  # fmt: skip
-    """A critic for every epoch of `training.train`, on a few scenes a step."""
-    rows = min(recipe.rows, SCENES)
+    """A critic for every epoch of `training.train`, on a few scenes a step.
+
+    OSError where DNSMOS is not installed.
+    """
+    opinion, rows = Opinion(), min(recipe.rows, SCENES)
     snr = max(recipe.snr[0], MURKIEST), max(recipe.snr[1], MURKIEST)
     aloud = replace(
         recipe, rows=rows, fresh=(rows + 1) // 2, frames=FRAMES, pace=1, alone=0.0, snr=snr
     )
 
     def critic(seed: Any) -> Critic:
-        return Critic(Scenes(sources, others, aloud, [*seed, 1], modes=MODES), weight)
+        return Critic(Scenes(sources, others, aloud, [*seed, 1], modes=MODES), weight, opinion)
 
     return critic
 
