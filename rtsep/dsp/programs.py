@@ -8,6 +8,7 @@ zeros at either end of a row cost nothing.
     GATES    z = s(a_z + b_z), r = s(a_r + b_r), out = (1 - z) tanh(a_n + r b_n) + z h,  h at c
     PRODUCT  out_pi = sum_j a_pj W_ji + b_i, p up to step_a, j up to step_b       W at c, by columns
     TAKE     out_i = a at the first of span c + i; 0 where that is -1
+    NORM     out_i = b_i (a_i - m) / sqrt(v + e) + c_i, m and v the mean and variance of a
 GATES is the gated recurrent unit of Cho et al. (2014) with the reset after the product, gates in
 ONNX's order z, r, n.
 """
@@ -22,13 +23,15 @@ from rtsep.dsp.tiles import product
 
 LONGS = types.CPointer(types.int64)
 LARGEST = np.float32(9.5)  # beyond it, tanh is 1 in float32
+EPSILON = np.float32(1e-5)  # e, of a norm that names none
 
 OPERATIONS = (
     "Identity", "Add", "Sub", "Mul", "Div", "Min", "Max", "Tanh", "Sigmoid", "Log", "Exp", "Sqrt",
     "Relu", "ReduceMean", "ReduceSum", "ReduceMax", "MATRIX", "GATES", "PRODUCT", "TAKE",
+    "NORM",
 )  # fmt: skip
 IDENTITY, ADD, SUB, MUL, DIV, MIN, MAX, TANH, SIGMOID, LOG, EXP, SQRT, RELU = range(13)
-MEAN, SUM, MOST, MATRIX, GATES, PRODUCT, TAKE = range(13, 20)
+MEAN, SUM, MOST, MATRIX, GATES, PRODUCT, TAKE, NORM = range(13, 21)
 
 
 @kernel
@@ -74,6 +77,31 @@ def take(spans, row, x, out, n):
     for i in range(n):
         at = spans[row + i, 0]
         out[i] = x[at] if at >= 0 else np.float32(0)
+
+
+@kernel
+def reduced(operation, x, n):
+    if operation == MOST:
+        most = x[0]
+        for i in range(1, n):
+            most = max(most, x[i])
+        return most
+    total = np.float32(0)
+    for i in range(n):
+        total += x[i]
+    return total / n if operation == MEAN else total
+
+
+@kernel
+def norm(x, scale, shift, out, n):
+    mean = reduced(MEAN, x, n)
+    power = np.float32(0)
+    for i in range(n):
+        a = x[i] - mean
+        power += a * a
+    level = np.float32(1) / np.sqrt(power / np.float32(n) + EPSILON)
+    for i in range(n):
+        out[i] = (x[i] - mean) * (level * scale[i]) + shift[i]
 
 
 @kernel
@@ -134,19 +162,6 @@ def each(operation, x, out, n):
 
 
 @kernel
-def reduced(operation, x, n):
-    if operation == MOST:
-        most = x[0]
-        for i in range(1, n):
-            most = max(most, x[i])
-        return most
-    total = np.float32(0)
-    for i in range(n):
-        total += x[i]
-    return total / n if operation == MEAN else total
-
-
-@kernel
 def interpret(lines, count, spans, numbers):
     """Run a program once.  lines : int64 (>= count, 8).  spans : int64 (S, 3).  Audio thread."""
     for at in range(count):
@@ -161,6 +176,8 @@ def interpret(lines, count, spans, numbers):
             product(numbers, line[1], n, a, b, c, line[6], line[7])
         elif operation == TAKE:
             take(spans, c, numbers[a:], out, n)
+        elif operation == NORM:
+            norm(numbers[a:], numbers[b:], numbers[c:], out, n)
         elif operation >= MEAN:
             out[0] = reduced(operation, numbers[a:], n)
         elif ADD <= operation <= MAX:

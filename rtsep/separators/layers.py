@@ -14,7 +14,6 @@ from rtsep.artefacts.onnx import Node
 from rtsep.separators.program import Beyond, Program
 
 Constants = dict[str, NDArray[Any]]
-EPSILON = np.array([1e-5], np.float32)  # of a norm that names none
 
 
 def matrix_product(program: Program, node: Node, constants: Constants) -> None:
@@ -159,18 +158,8 @@ def normalisation(program: Program, node: Node, constants: Constants) -> None:
     sized = program.at(scale)[1] == program.at(bias)[1] == n
     if node.attributes.keys() - {"axis"} or not whole or not sized:
         raise Beyond(node.operator)
-    mean, power, epsilon = program.scratch(1), program.scratch(1), program.put(EPSILON)
-    centred, squared = program.scratch(n), program.scratch(n)
-    program.line("ReduceMean", mean, n, a)
-    program.line("Sub", centred, n, a, mean, 0, 1, 0)
-    program.line("Mul", squared, n, centred, centred, 0, 1, 1)
-    program.line("ReduceMean", power, n, squared)
-    program.line("Add", power, 1, power, epsilon, 0, 0, 0)
-    program.line("Sqrt", power, 1, power)
-    program.line("Div", centred, n, centred, power, 0, 1, 0)
-    program.line("Mul", centred, n, centred, program.at(scale)[0], 0, 1, 1)
     out = program.room(node.outputs[0], n)
-    program.line("Add", out, n, centred, program.at(bias)[0], 0, 1, 1)
+    program.line("NORM", out, n, a, program.at(scale)[0], program.at(bias)[0])
     program.shapes[node.outputs[0]] = shape
 
 
@@ -179,7 +168,10 @@ def transposition(program: Program, node: Node, constants: Constants) -> None:
     order = node.attributes.get("perm", [])
     shape, (a, n) = program.shape(node.inputs[0], len(order)), program.at(node.inputs[0])
     index = np.arange(n).reshape(shape).transpose(order)
-    program.take(program.room(node.outputs[0], n), a, index)
+    if (np.diff(index.ravel()) == 1).all():  # only axes of one are elsewhere
+        program.copy(node.outputs[0], a, n)
+    else:
+        program.take(program.room(node.outputs[0], n), a, index)
     program.shapes[node.outputs[0]] = index.shape
 
 
