@@ -53,6 +53,16 @@ def test_a_frame_at_pace_two_is_every_second_one():
     np.testing.assert_allclose(levels(p[::2], 2), levels(p)[1::2], rtol=0.01)
 
 
+def test_some_sources_begin_late(folders, tmp_path):  # noqa: F811
+    scenes = scenes_of(folders, tmp_path)(0)
+    scenes.recipe = Recipe(**SMALL | {"rows": 40, "frames": 200, "late": 0.5})
+    _, (S, _, _) = scenes._drawn()
+    first = np.array([np.flatnonzero(row.any(axis=1))[0] for row in S]) * 256 / RATE
+    late = first[first > 0.2]  # seconds; the tones' own pauses are shorter
+    assert 7 < len(late) < 30
+    assert 0.6 < late.max() < 1
+
+
 def test_scenes_at_pace_two_repeat(folders, tmp_path):  # noqa: F811
     make = scenes_of(folders, tmp_path)
     first, again = make(3), make(3)

@@ -122,7 +122,7 @@ def test_what_a_program_cannot_do_is_left_to_onnxruntime(layer, constants):
     assert program_of(around([layer], constants, (1, 3, 8), WIDE)) is None
 
 
-@pytest.mark.parametrize("size", ["dual-tiny", "dual", "dual-deep"])
+@pytest.mark.parametrize("size", ["dual-tiny", "dual", "dual-deeper"])
 def test_a_dual_path_network_is_a_program(size):
     network = seeded(SIZES[size], 0)
     with torch.no_grad():

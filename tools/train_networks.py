@@ -25,6 +25,7 @@ from rtsep.learn.corpus import Samples, recordings
 from rtsep.learn.export import exported
 from rtsep.learn.mixtures import excerpt, mix
 from rtsep.learn.network import SIZES, MaskNetwork
+from rtsep.learn.opinion import critics
 from rtsep.learn.scenes import RATE, Recipe, Scenes
 from rtsep.learn.tapes import Tape, tape
 from rtsep.learn.training import Plan
@@ -45,11 +46,12 @@ JUDGED_BATCHES = 3
 
 @dataclass(frozen=True)
 class Stage:
-    """One run of a training."""
+    """One run of a training.  opinion : weight of a point of DNSMOS in the loss."""
 
     plan: Plan
     recipe: Recipe
     size: str = "small"
+    opinion: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,10 @@ LONG = Plan(
 )  # fmt: skip
 SETTLED = replace(LONG, epochs=9, rate=3e-4, last_rate=6e-5, understood=0.2)
 NOISIER = replace(VARIED, snr=(-6.0, 17.0))
+LATER = replace(NOISIER, late=0.25)
 DEEP = replace(LONG, epochs=39, rate=1.1e-3, last_rate=6e-5, understood=0.4)
+DEEPER = replace(DEEP, epochs=45, rate=1e-3, last_rate=3e-5)
+OPINION = 0.012
 EGG = replace(LONG, epochs=6, last_rate=1e-4)
 TRAININGS = {
     each.name: each
@@ -93,7 +98,9 @@ TRAININGS = {
              Stage(FIRST, PLAIN), Stage(LAST, QUICK)),
         ),
         Training(
-            "nes-speech-medium", "supervised", ((LONG, VARIED), (SETTLED, VARIED)), "dual",
+            "nes-speech-medium", "supervised",
+            (Stage(LONG, VARIED, "dual"), Stage(SETTLED, VARIED, "dual"),
+             Stage(DEEP, NOISIER, "dual-deep"), Stage(DEEPER, LATER, "dual-deeper", OPINION)),
             talkers=True, averaged=5,
         ),
         Training(
@@ -187,10 +194,11 @@ def supervised(
     def make(seed: Any) -> Scenes:
         return Scenes(voices, noises, stage.recipe, seed)
 
+    also = critics(voices, noises, stage.recipe, stage.opinion) if stage.opinion else None
     checkpoint, epochs = folder / "supervised.pt", stage.plan.epochs
     training.train(
         stage.plan, SIZES[stage.size], make, checkpoint, judge=judge, told=kept(checkpoint, told),
-        start=start,
+        start=start, also=also,
     )  # fmt: skip
     last = range(max(0, epochs - wanted.averaged), epochs)
     return training.averaged([numbered(checkpoint, epoch) for epoch in last])

@@ -27,6 +27,7 @@ class Extent(StrEnum):
     dual_tiny = "dual-tiny"
     dual = "dual"
     dual_deep = "dual-deep"
+    dual_deeper = "dual-deeper"
     dual_large = "dual-large"
 
 

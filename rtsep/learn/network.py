@@ -25,6 +25,7 @@ SIZES: dict[str, Size] = {
     "dual-tiny": DualSize(4, 8, 8, 1),
     "dual": DualSize(),
     "dual-deep": DualSize(blocks=4),
+    "dual-deeper": DualSize(blocks=6),
     "dual-large": DualSize(24, 48, 48, 2),
 }
 

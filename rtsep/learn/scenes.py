@@ -32,6 +32,7 @@ RATE, WINDOW, BINS = 48000, 1024, 513
 HOPS = {"low": 240, "medium": 256, "high": 256}  # at pace 1; every second hop of low
 SPLIT_HZ = 8000.0  # where units change from bins to bands
 LOUDNESS = (-31.0, -20.0)  # dB over full scale that recordings of speech have, from and to
+LATE = (0.1, 0.8)  # seconds, from and to
 NARROW = 0.1  # weight of what lies above a recording's own bandwidth
 
 
@@ -43,7 +44,8 @@ class Recipe:
     made, babble : shares of the other parts that are noise made from nothing, and several of the
     sources at once.  swelling : share whose bands swell.  alone : of scenes with one part only.
     speed, other_speed : by which parts are played faster or slower at most.  backward : share of
-    the others' recordings that are played from their end.  pace : hops that a frame lasts.
+    the others' recordings that are played from their end.  late : share of scenes whose source is
+    silent at first, for LATE seconds.  pace : hops that a frame lasts.
     """
 
     snr: tuple[float, float] = (-5.0, 20.0)
@@ -59,6 +61,7 @@ class Recipe:
     other_speed: float = 0.6
     colour_db: float = 6.0
     backward: float = 0.3
+    late: float = 0.0
     pace: int = 1
 
 
@@ -182,6 +185,8 @@ class Scenes:
         if self.refine is not None:
             return self.refine(S), bandwidth
         S = S * colour(BINS, self.recipe.colour_db, self.rng)
+        if self.recipe.late and self.rng.random() < self.recipe.late:
+            S[: round(self.rng.uniform(*LATE) * RATE / (HOPS[mode] * self.recipe.pace))] = 0
         return S, bandwidth * speed
 
     def _other(self, mode: str) -> Spectra:
