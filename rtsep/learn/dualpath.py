@@ -17,6 +17,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from rtsep.learn.gru import GRU
 from rtsep.learn.scenes import UNITS
 
 SLOPE = 0.1  # of the leaking rectifiers
@@ -54,20 +55,18 @@ class Block(nn.Module):
     def __init__(self, size: DualSize) -> None:
         super().__init__()
         places, channels, units = size.places, size.inner, size.recurrent
-        self.across = nn.GRU(channels, units // 2, batch_first=True, bidirectional=True)
+        self.across = GRU(channels, units // 2, batch_first=True, bidirectional=True)
         self.across_out = nn.Linear(units, channels)
         self.across_norm = nn.LayerNorm([places, channels])
-        self.along = nn.GRU(channels, units, batch_first=True)
+        self.along = GRU(channels, units, batch_first=True)
         self.along_out = nn.Linear(units, channels)
         self.along_norm = nn.LayerNorm([places, channels])
 
     def forward(self, h: Tensor) -> Tensor:
         rows, T, places, channels = h.shape
-        y, _ = self.across(h.reshape(rows * T, places, channels))
-        h = h + self.across_norm(self.across_out(y).view(h.shape))
-        y, _ = self.along(h.transpose(1, 2).reshape(rows * places, T, channels))
-        y = self.along_out(y).view(rows, places, T, channels).transpose(1, 2)
-        added: Tensor = h + self.along_norm(y)
+        y = self.across(h.reshape(rows * T, places, 1, channels)).view(rows, T, places, -1)
+        h = h + self.across_norm(self.across_out(y))
+        added: Tensor = h + self.along_norm(self.along_out(self.along(h)))
         return added
 
 
