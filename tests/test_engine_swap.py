@@ -5,7 +5,7 @@ import pytest
 
 import rtsep
 from models import babble, bits, delayed, model, noise, pair, separator, sine, stream
-from rtsep.engine.engine import FADE_SECONDS
+from rtsep.engine.prepare import FADE_SECONDS
 
 RATE = 16000
 FADE = round(FADE_SECONDS * RATE)

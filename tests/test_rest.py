@@ -7,7 +7,7 @@ from test_live_stems import play
 
 import rtsep
 from models import babble, delayed, model, noise, sine
-from rtsep.engine.engine import FADE_SECONDS
+from rtsep.engine.prepare import FADE_SECONDS
 from rtsep.engine.rest import AWAKE, SILENCE, UNHEARD
 
 FADE = round(FADE_SECONDS * RATE)

@@ -5,55 +5,41 @@ other thread meanwhile.
 """
 
 import ctypes
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.artefacts.basis import Basis
 from rtsep.artefacts.network import Network
-from rtsep.dsp.kernel import sealed
-from rtsep.dsp.records import zeroed
-from rtsep.dsp.spectra import twiddles
-from rtsep.dsp.stream import StreamSpec, stream_spec, whole_number
-from rtsep.dsp.windows import window_pair
 from rtsep.engine import snapshots
-from rtsep.engine import state as layout
 from rtsep.engine.bands import read_spectra
 from rtsep.engine.blocks import Samples, planes, room_for
 from rtsep.engine.meters import Meters, read_meters
 from rtsep.engine.models import Model, load_models, note_of
 from rtsep.engine.parameters import Parameter, Value, find_parameter, parameters_of
-from rtsep.engine.process import process_block, stream_callback
+from rtsep.engine.prepare import end_fade, prepare_stream, take_delay
+from rtsep.engine.process import process_block
+from rtsep.engine.requests import ask, wait_until
 from rtsep.engine.roles import kept_by_name, kept_by_role
 from rtsep.engine.snapshots import Snapshot
-from rtsep.engine.stems import stems_callback
+from rtsep.engine.stream import Stream
 from rtsep.engine.targets import settle, write_source_targets, write_targets
-from rtsep.separators.evaluation import Evaluation, evaluate
 from rtsep.separators.prepare import (
-    divided,
     has_unknown,
     known_sources,
     merge_options,
     prepare_slot,
     source_names,
 )
-from rtsep.separators.slot import CHANNELS, SOURCES
 
-FADE_SECONDS = 0.05
-PATIENCE_SECONDS = 2.0
-AWAKENING_SECONDS = 10.0  # for a stopped stream to go on
-BLOCK_SECONDS = 512 / 48000  # of the blocks a network's delay allows for, unless told
 _process = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 4)(
     process_block.address
 )
 
 
-class Engine:
+class Engine(Stream):
     """Separates known sources from the rest, block by block.
 
     model : a name, a path, a loaded model, "bypass", or a list of models.
@@ -82,52 +68,16 @@ class Engine:
         options: dict[str, Any] | None = None,
         **parameters: Value,
     ) -> None:
-        channels = whole_number("channels", channels)
-        max_block = max_block if max_block is None else whole_number("max_block", max_block)
-        if not 1 <= channels <= CHANNELS:
-            raise ValueError(f"channels={channels} is outside 1..{CHANNELS}")
-        if max_block is not None and max_block < 1:
-            raise ValueError(f"max_block={max_block} is not positive")
-        self._stems = 0
-        self.spec: StreamSpec = stream_spec(rate, latency)
-        self.channels, self.linked = channels, linked
-        self._lock = threading.RLock()  # of control's threads; sound never takes it
-        self.max_block: int = max_block or round(BLOCK_SECONDS * rate)
-        self._live, self._freewheel = False, False
-        self._halted, self._attending = False, 0
-        self._evaluations: list[Evaluation | None] = [None, None]
-        self._slot, self.keep = 0, tuple[str, ...]()
-        self.crossing: Any = None  # record between two devices' clocks, where there are two
+        super().__init__(rate, channels, latency, linked, max_block)
         self._unknown, self._options = unknown, dict(options or {})
         self._keep = [keep] if isinstance(keep, str) else keep
-        self._record = zeroed(layout.STATE)
-        self._state: Any = self._record[0]
+        self.keep = tuple[str, ...]()
         self._models = load_models(model)
         self._values: dict[str, Value] = {}
         self._prepare()
         for name, value in parameters.items():
             self.set(name, value)
         self._settle()
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("an engine holds addresses: it cannot be copied or pickled; make another")
-
-    # what it is
-
-    @property
-    def rate(self) -> int:
-        """Samples per second and channel."""
-        return self.spec.rate
-
-    @property
-    def latency(self) -> int:
-        """Delay in samples, exact and constant: output[n] answers input[n - latency]."""
-        return self.spec.synthesis + int(self._state["slot"][self._slot]["delay"]) * self.spec.hop
-
-    @property
-    def lanes(self) -> int:
-        """Masks in use: one, or one per channel."""
-        return 1 if self.linked else self.channels
 
     @property
     def note(self) -> str:
@@ -139,155 +89,18 @@ class Engine:
                          "real-time safe")  # fmt: skip
         return "; ".join(filter(None, notes))
 
-    @property
-    def address(self) -> int:
-        """Address of the record, userdata of `callback`; keep the engine while it is in use."""
-        return int(self._record.ctypes.data)
-
-    @property
-    def callback(self) -> Any:
-        """PortAudio's stream callback for interleaved float32; its `.address` is what to pass."""
-        return stems_callback if self._stems else stream_callback
-
-    @property
-    def stems(self) -> int:
-        """How many sources `callback` gives out, each on channels of its own; 0 for their mix.
-
-        Set before the stream starts.
-        """
-        return self._stems
-
-    @stems.setter
-    def stems(self, stems: int) -> None:
-        if self.live:
-            raise RuntimeError("a running stream keeps its stems")
-        if not 0 <= stems <= SOURCES:
-            raise ValueError(f"stems={stems} is outside 0..{SOURCES}")
-        self._stems = self._state["stems"] = stems
-
-    @property
-    def live(self) -> bool:
-        """Whether a device's thread runs it.  Set before the stream starts and after it ends."""
-        return self._live
-
-    @live.setter
-    def live(self, live: bool) -> None:
-        with self._lock:
-            self._live, self._halted = live, False
-            self._employ()
-
-    @property
-    def halted(self) -> bool:
-        """Whether its stream is stopped until it is needed again.  Any thread."""
-        return self._halted
-
-    def halt(self) -> None:
-        """A live stream has been stopped: until it goes on all is as offline, and it is silent."""
-        with self._lock:
-            self.live, self._halted = False, True
-            for field in (*layout.LEVELS, *layout.SOUND):
-                self._state[field] = 0
-
-    @property
-    def attended(self) -> bool:
-        """Whether somebody needs the input itself, heard or not.  Any thread."""
-        return self._attending > 0
-
-    @contextmanager
-    def attend(self) -> Iterator[None]:
-        """Have the input come in, also where nobody hears the output; it may take a second.
-
-        TimeoutError where it does not.  Any thread but the one that runs the stream.
-        """
-        with self._lock:
-            self._attending += 1
-        try:
-            self._wait(lambda: not self._halted, "the input", AWAKENING_SECONDS)
-            yield
-        finally:
-            with self._lock:
-                self._attending -= 1
-
-    @property
-    def freewheel(self) -> bool:
-        """Whether a live stream runs as fast as it can: networks then answer in place."""
-        return self._freewheel
-
-    @freewheel.setter
-    def freewheel(self, freewheel: bool) -> None:
-        self._freewheel = freewheel
-        self._employ()
-
-    @property
-    def unheard(self) -> bool:
-        """Whether nobody takes what a live stream gives out: it then rests.  Any thread sets it."""
-        return bool(self._state["unheard"])
-
-    @unheard.setter
-    def unheard(self, unheard: bool) -> None:
-        self._state["unheard"] = unheard
-
-    def _employ(self) -> None:
-        """Networks' worker threads and the ladder are there for a stream in real time alone."""
-        self._state["ladder"] = self._live and not self._freewheel
-        for evaluation in filter(None, self._evaluations):
-            if self._live and not self._freewheel:
-                evaluation.start()
-            else:
-                evaluation.stop()
-
     # prepare and reset
 
-    def _retire(self, index: int) -> Evaluation | None:
-        """Take the slot's network from it."""
-        evaluation, self._evaluations[index] = self._evaluations[index], None
-        if evaluation:
-            evaluation.stop()
-        return evaluation
-
-    def _evaluate(
-        self, index: int, models: Sequence[Basis | Network], worker: bool
-    ) -> Evaluation | None:
-        """What is to run the network among the models; the one before, as new, if it is its own."""
-        _, network = divided(models)
-        before = self._retire(index)
-        if network and before and before.network is network:
-            before.reset()
-            self._evaluations[index] = before
-        elif network:
-            self._evaluations[index] = evaluate(
-                network, self.spec, self.lanes, self.max_block, worker
-            )
-        return self._evaluations[index]
-
     def _prepare(self) -> None:
-        state, spec = self._state, self.spec
         if self._slot == 1:
-            self._evaluations.reverse()
-        self._retire(1)
-        self._record.view(np.uint8)[:] = 0
-        state["process"], state["stems"] = process_block.address, self._stems
-        for field in ("rate", "window", "hop", "synthesis", "bins"):
-            state[field] = getattr(spec, field)
-        state["channels"], state["lanes"] = self.channels, self.lanes
-        analysis, synthesis = window_pair(spec)
-        state["analysis_window"][: spec.window] = analysis
-        state["synthesis_window"][: spec.window] = synthesis
-        state["roots"][:, : spec.window] = twiddles(spec.window)
-        state["fade_hops"] = max(1, round(FADE_SECONDS * spec.rate / spec.hop))
-        state["spans"][: layout.STRENGTH] = round(0.02 * spec.rate)
-        state["spans"][layout.STRENGTH :] = max(1, round(0.02 * spec.rate / spec.hop))
-        state["level"] = state["next_level"] = 1
+            self._evaluations.exchange()
+        self._evaluations.retire(1)
+        prepare_stream(
+            self._record, self.spec, channels=self.channels, lanes=self.lanes, stems=self._stems
+        )
         self._fill_slot(0, self._models)
-        self._take_delay()
+        take_delay(self._state)
         self._settle()
-
-    def _take_delay(self) -> None:
-        """The stream's delay is that of the active slot from here on."""
-        state = self._state
-        state["delay"] = state["slot"][int(state["active"])]["delay"]
-        state["latency"] = self.spec.synthesis + int(state["delay"]) * self.spec.hop
-        state["ahead_at"], state["ahead"][:] = 0, 0
 
     def _fill_slot(self, index: int, models: list[Basis | Network]) -> None:
         """Prepare models in a slot and take their sources as the engine's."""
@@ -298,10 +111,13 @@ class Engine:
         named = self._keep and kept_by_name(self._keep, roles, sources)
         keep = tuple(named or kept_by_role(roles, sources))
         self._record["slot"][:, index : index + 1].view(np.uint8)[:] = 0
-        slot = self._state["slot"][index]
+        evaluation = self._evaluations.renew(
+            index, models, self.spec, lanes=self.lanes, max_block=self.max_block,
+            worker=bool(options.worker),
+        )  # fmt: skip
         prepare_slot(
-            slot, models, self.spec, lanes=self.lanes, unknown=unknown, keep=keep, options=options,
-            evaluation=self._evaluate(index, models, bool(options.worker)),
+            self._state["slot"][index], models, self.spec, lanes=self.lanes, unknown=unknown,
+            keep=keep, options=options, evaluation=evaluation,
         )  # fmt: skip
         self._employ()
         turned = {f"{name}.gain" for name in {*self.keep} ^ {*keep}}  # kept before and not now
@@ -323,15 +139,6 @@ class Engine:
         if self.live:
             raise RuntimeError("a running stream cannot be reset")
         self._prepare()
-
-    def check_block(self, block: int) -> None:
-        """ValueError where a live stream's blocks are larger than a network's delay allows for."""
-        if block > self.max_block and self._state["slot"][self._slot]["delay"]:
-            raise ValueError(f"block={block} exceeds the engine's max_block={self.max_block}")
-
-    def seal(self) -> AbstractContextManager[None]:
-        """Context in which nothing may compile, for as long as a stream runs."""
-        return sealed()
 
     # sound
 
@@ -360,7 +167,7 @@ class Engine:
         then ends at once.
         """
         x = planes(block, self.channels)
-        self._end_fade()
+        end_fade(self._state)
         self._state["stems"] = self._stems or 1
         stems = np.zeros((len(self.sources), *x.shape), np.float32)
         self._run(x, np.empty_like(x), stems, len(stems))
@@ -414,9 +221,9 @@ class Engine:
     def _swap(self, models: list[Basis | Network], keep: Sequence[str] | None) -> None:
         before = self._keep
         if self.live:
-            self._wait(lambda: self._state["active"] == self._state["requested"], "a swap")
+            wait_until(lambda: self._state["active"] == self._state["requested"], "a swap")
         else:
-            self._end_fade()
+            end_fade(self._state)
         index = 1 - int(self._state["active"])
         self._keep = keep
         try:
@@ -428,33 +235,10 @@ class Engine:
         settle(self._state["slot"][index]["gains"])
         self._state["requested"] = index
 
-    def _end_fade(self) -> None:
-        state = self._state
-        if state["active"] == state["requested"]:
-            return
-        state["stem_out"][:] = state["stem_tail"][:] = 0
-        state["source_power"][:] = 0
-        state["active"], state["fade"] = int(state["requested"]), 0
-        state["level"], state["next_level"], state["hush"] = 1, 1, 0
-        if state["slot"]["worker"].any():
-            self._take_delay()
-
-    def _wait(self, done: Any, what: str, seconds: float = PATIENCE_SECONDS) -> None:
-        end = time.monotonic() + seconds
-        while not done():
-            if time.monotonic() > end:
-                raise TimeoutError(f"{what} was not served within {seconds:g} s")
-            time.sleep(0.002)
-
-    def _ask(self, request: str, served: str) -> None:
-        """Have the audio thread serve a request."""
-        self._state[request] += 1
-        self._wait(lambda: self._state[served] == self._state[request], request)
-
     def snapshot(self) -> Snapshot:
         """The unknown source's basis as it is now."""
         if self.live:
-            self._ask("snapshot_request", "snapshot_served")
+            ask(self._state, "snapshot")
         return snapshots.take(self._state, staged=self.live)
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -464,19 +248,4 @@ class Engine:
         """
         snapshots.put(self._state, snapshot, staged=self.live)
         if self.live:
-            self._ask("restore_request", "restore_served")
-
-    def capture(self, seconds: float) -> Samples:
-        """The next raw input samples of a running stream, mixed to one channel, float32 (n,)."""
-        ring, size = self._state["capture"], layout.CAPTURE
-        here = int(self._state["samples"])
-        end, pieces = here + round(seconds * self.rate), []
-        while here < end:
-            self._wait(lambda: int(self._state["samples"]) > here, "the input")  # noqa: B023
-            there = min(int(self._state["samples"]), end)
-            if there - here > size:
-                raise TimeoutError(f"the input ran {there - here} samples ahead of {size}")
-            pieces.append(ring[np.arange(here, there) % size])
-            here = there
-            time.sleep(0.01)
-        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+            ask(self._state, "restore")

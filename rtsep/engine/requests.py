@@ -4,7 +4,29 @@ Control fills the staging fields, then raises the request counter; the audio thr
 asked and raises the served counter to the same number.
 """
 
+import time
+from collections.abc import Callable
+from typing import Any
+
 from rtsep.dsp.kernel import kernel
+
+PATIENCE_SECONDS = 2.0
+
+
+def wait_until(done: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> None:
+    """TimeoutError where it is not done in time.  Control thread."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what} was not served within {seconds:g} s")
+        time.sleep(0.002)
+
+
+def ask(state: Any, request: str) -> None:
+    """Have a running stream serve a "snapshot" or a "restore".  Control thread."""
+    asked, served = f"{request}_request", f"{request}_served"
+    state[asked] += 1
+    wait_until(lambda: state[served] == state[asked], asked)
 
 
 @kernel
