@@ -6,9 +6,6 @@ with D = span / rate, the jitter of single callbacks filtered out by the loop's 
 stays is no jitter: the device has lost samples, and the line begins anew from there.
 """
 
-from typing import Any
-
-import numba
 import numpy as np
 
 from rtsep.dsp.kernel import kernel
@@ -22,7 +19,6 @@ FARTHEST = 2e-3  # of a period, from what the rate says
 
 CLOCK = record_type(
     ("started", np.int64),
-    ("anchors", np.int64),
     ("span", np.int64),
     ("largest", np.int64),
     ("time", np.float64),
@@ -32,7 +28,6 @@ CLOCK = record_type(
     ("jitter", np.float64),
     ("astray", np.float64),
 )
-CLOCK_TYPE: Any = numba.from_dtype(CLOCK)
 
 
 @kernel(exact=True)
@@ -41,7 +36,6 @@ def anchor(clock, now, rate):
     if clock.period == 0:
         clock.period = 1 / np.float64(rate)
     clock.time, clock.age, clock.astray, clock.jitter, clock.started = now, 0, 0, 0, 1
-    clock.anchors += 1
 
 
 @kernel(exact=True)

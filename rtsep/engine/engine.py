@@ -26,13 +26,9 @@ from rtsep.engine.roles import kept_by_name, kept_by_role
 from rtsep.engine.snapshots import Snapshot
 from rtsep.engine.stream import Stream
 from rtsep.engine.targets import settle, write_source_targets, write_targets
-from rtsep.separators.prepare import (
-    has_unknown,
-    known_sources,
-    merge_options,
-    prepare_slot,
-    source_names,
-)
+from rtsep.separators.options import merge_options
+from rtsep.separators.prepare import prepare_slot
+from rtsep.separators.sources import has_unknown, known_sources, source_names
 
 _process = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 4)(
     process_block.address
@@ -50,7 +46,7 @@ class Engine(Stream):
     max_block : samples a block at most in a live stream.  The masks of a network that needs a
     worker thread take ceil(max_block / hop) + 1 hops, and later ones are held over and counted.
     10.7 ms unless given.
-    options : of the separator, see `rtsep.separators.prepare.Options`.
+    options : of the separator, see `rtsep.separators.options.Options`.
     parameters : initial values by id, as `set` takes them.
     """
 

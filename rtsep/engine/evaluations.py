@@ -6,7 +6,7 @@ from rtsep.artefacts.basis import Basis
 from rtsep.artefacts.network import Network
 from rtsep.dsp.stream import StreamSpec
 from rtsep.separators.evaluation import Evaluation, evaluate
-from rtsep.separators.prepare import divided
+from rtsep.separators.sources import divided
 
 
 class Evaluations:

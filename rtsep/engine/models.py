@@ -8,7 +8,7 @@ from rtsep.artefacts.basis import Basis
 from rtsep.artefacts.library import load
 from rtsep.artefacts.network import Network
 from rtsep.dsp.stream import StreamSpec
-from rtsep.separators.prepare import has_unknown, source_names
+from rtsep.separators.sources import has_unknown, source_names
 
 Model: TypeAlias = str | PathLike[str] | Basis | Network
 

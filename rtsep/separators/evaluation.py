@@ -70,7 +70,7 @@ class Evaluation:
         delay: int,
         program: Program | None = None,
     ) -> None:
-        self.network, self.delay, self._lanes = network, delay, lanes
+        self.network, self.delay = network, delay
         self.record = zeroed(layout.WORKER)
         self._semaphore = Semaphore()
         self._thread: threading.Thread | None = None
