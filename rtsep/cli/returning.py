@@ -22,11 +22,12 @@ PAUSE = 0.5  # seconds between two tries
 class Return:
     """What a run that lost its sound hands to the next one.
 
-    instance : its name.  devices : arguments of a route, by name.  left : seconds it has still to
-    run, None for ever.  times : how often the sound went away so far.
+    instance : its name, None where sockets have no folder.  devices : arguments of a route, by
+    name.  left : seconds it has still to run, None for ever.  times : how often the sound went
+    away so far.
     """
 
-    instance: str
+    instance: str | None
     devices: dict[str, Any] = field(default_factory=dict)
     left: float | None = None
     times: int = 1
