@@ -174,19 +174,22 @@ def test_a_controller_pulled_and_put_back_works_again_and_is_told_where_it_stand
     assert "MIDI: nano:KONTROL is gone; waiting for it" in said
 
 
+def carries_a_fader_again(server, start, hearer):
+    """Start a killed server again, and a controller with it."""
+    server.start_again("jack_lsp")
+    sender = start(SENDER)
+    until(lambda: hearer.ask()["port"] is not None)
+    sender.ask(json.dumps([[0xB0, 7, 101]]))
+    until(lambda: last_heard(hearer) == 101 / 127 * 84 - 60)
+
+
 def test_a_sound_server_killed_and_started_again_carries_the_fader_again(start, jack_server):
     hearer, sender = start(HEARER), start(SENDER)
     until(lambda: hearer.ask()["port"] is not None)
     jack_server.kill()
     sender.kill()
     until(lambda: hearer.ask()["port"] is None)
-    guard_and_options = 3
-    jack_server.start(*jack_server.children.pop().args[guard_and_options:])
-    jack_server.wait_for_last("jack_lsp")
-    sender = start(SENDER)
-    until(lambda: hearer.ask()["port"] is not None)
-    sender.ask(json.dumps([[0xB0, 7, 101]]))
-    until(lambda: last_heard(hearer) == 101 / 127 * 84 - 60)
+    carries_a_fader_again(jack_server, start, hearer)
     assert any("is gone; waiting" in said for said in hearer.ask()["said"])
 
 
@@ -197,13 +200,7 @@ def test_a_subsystem_that_was_not_there_is_found_when_it_comes(start, jack_serve
         "heard": [], "port": None,
         "said": ["MIDI: no MIDI subsystem answers (ALSA sequencer, JACK); waiting for it"],
     }  # fmt: skip
-    guard_and_options = 3
-    jack_server.start(*jack_server.children.pop().args[guard_and_options:])
-    jack_server.wait_for_last("jack_lsp")
-    sender = start(SENDER)
-    until(lambda: hearer.ask()["port"] is not None)
-    sender.ask(json.dumps([[0xB0, 7, 101]]))
-    until(lambda: last_heard(hearer) == 101 / 127 * 84 - 60)
+    carries_a_fader_again(jack_server, start, hearer)
 
 
 def test_a_virtual_port_is_there_to_be_connected(start, jack_server):
