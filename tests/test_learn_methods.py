@@ -13,7 +13,7 @@ from models import babble, model
 from rtsep.artefacts.basis import Basis
 from rtsep.artefacts.library import load, save
 from rtsep.cli import learn as command
-from rtsep.cli.stop import stoppable
+from rtsep.cli.ctrl_c import stoppable
 from rtsep.learn import factors, learn_basis
 from rtsep.learn.factors import Way
 from rtsep.learn.nmf import factorise, normalised

@@ -10,7 +10,7 @@ TOOLS = Path(__file__).resolve().parents[1] / "tools" / "reproduce"
 sys.path.insert(0, str(TOOLS))
 
 import asvd_mnist  # noqa: E402
-import common  # noqa: E402
+import figures  # noqa: E402
 import mdnmf_audio  # noqa: E402
 import mdnmf_mnist  # noqa: E402
 import mnist  # noqa: E402
@@ -116,20 +116,20 @@ def test_sources_of_the_tutorial_come_apart():
 
 
 def test_sections_are_replaced_and_hold_no_path(tmp_path, monkeypatch):
-    monkeypatch.setattr(common, "RESULTS", tmp_path / "RESULTS.md")
+    monkeypatch.setattr(figures, "RESULTS", tmp_path / "RESULTS.md")
     monkeypatch.setattr(sys, "argv", [str(tmp_path / "x.py"), "--data", str(tmp_path)])
-    common.put("One", "first")
-    common.put("Two", common.circumstances())
-    common.put("One", "second")
-    text = common.RESULTS.read_text()
+    figures.put("One", "first")
+    figures.put("Two", figures.circumstances())
+    figures.put("One", "second")
+    text = figures.RESULTS.read_text()
     assert "first" not in text
     assert text.index("second") < text.index("## Two")
     assert str(tmp_path) not in text
 
 
 def test_rows_show_differences():
-    assert common.Row("x", 2.0, [2.5, 2.7]).cells() == ["x", "2.00", "2.60", "+0.60", "0.10"]
-    assert common.Row("x", None, [1.0]).cells() == ["x", "-", "1.00", "-", "-"]
+    assert figures.Row("x", 2.0, [2.5, 2.7]).cells() == ["x", "2.00", "2.60", "+0.60", "0.10"]
+    assert figures.Row("x", None, [1.0]).cells() == ["x", "-", "1.00", "-", "-"]
 
 
 def test_committed_results_hold_every_table():

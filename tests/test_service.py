@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from rtsep.control import units
+from rtsep.control.systemd import Unit, folder, quoted, text, write
 
 RTSEP = [sys.executable, "-m", "rtsep.cli", "service"]
 FAKE = """#!/bin/sh
@@ -146,30 +146,30 @@ def test_bad_words_write_nothing(home, words, line):
 
 
 def test_a_full_disk_leaves_the_unit_that_was(home, monkeypatch):
-    unit = units.Unit()
-    units.write(unit, units.text("one", ["live"]))
+    unit = Unit()
+    write(unit, text("one", ["live"]))
 
     def full(_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        units.write(unit, units.text("two", ["live"]))
+        write(unit, text("two", ["live"]))
     assert "rtsep: one" in unit.path.read_text()
     assert [path.name for path in unit.path.parent.iterdir() if path.is_file()] == [unit.name]
     assert stat.S_IMODE(unit.path.stat().st_mode) & 0o022 == 0
 
 
 @pytest.mark.parametrize(
-    ("word", "quoted"),
+    ("word", "written"),
     [("a b", '"a b"'), ('"', '"\\""'), ("100%", '"100%%"'), ("$HOME", '"$$HOME"'),
      ("\\", '"\\\\"')],
 )  # fmt: skip
-def test_words_reach_the_program_as_they_are(word, quoted):
-    assert units.quoted(word) == quoted
+def test_words_reach_the_program_as_they_are(word, written):
+    assert quoted(word) == written
 
 
 def test_other_systems_are_told_what_there_is(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(OSError, match="systemd is Linux's"):
-        units.folder()
+        folder()

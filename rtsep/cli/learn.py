@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rtsep.cli.options import Json, given, load_kernels, say
-from rtsep.cli.stop import stoppable
+from rtsep.cli.ctrl_c import stoppable
+from rtsep.cli.options import InputDevice, Json, given, load_kernels, say
 
 if TYPE_CHECKING:
     from rtsep.artefacts.basis import Basis
@@ -174,9 +174,7 @@ def learn(
     live: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Record from the microphone instead.")
     ] = None,
-    input_: Annotated[
-        str | None, typer.Option("--input", "-i", help="Device: index or part of its name.")
-    ] = None,
+    input_: InputDevice = None,
     json_: Json = False,
 ) -> None:
     """Learn a sound from recordings of it, or from the microphone, into a model file."""

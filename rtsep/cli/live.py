@@ -10,6 +10,7 @@ import typer
 
 from rtsep.cli.journal import STANDARD_OUTPUT, journal
 from rtsep.cli.options import (
+    InputDevice,
     Instance,
     Json,
     Keep,
@@ -99,9 +100,7 @@ def live(
     noise_floor: NoiseFloor = None,
     latency: Annotated[Latency | None, typer.Option(help="Shorter is sooner. [low]")] = None,
     setting: Settings = None,
-    input_: Annotated[
-        str | None, typer.Option("--input", "-i", help="Device: index or part of its name.")
-    ] = None,
+    input_: InputDevice = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="Device: index or part of its name.")
     ] = None,

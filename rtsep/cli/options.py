@@ -33,6 +33,9 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="Any parameter, as in speech.gain=3; may be given again."),
 ]
+InputDevice = Annotated[
+    str | None, typer.Option("--input", "-i", help="Device: index or part of its name.")
+]
 Instance = Annotated[
     str | None, typer.Option(help="Name of the running rtsep, where there are several. [main]")
 ]

@@ -50,49 +50,49 @@ def install(
 
     To have it run without anybody logged in as well: loginctl enable-linger.
     """
-    from rtsep.control import presets, units
+    from rtsep.control import presets, systemd
 
-    unit = units.Unit(instance or "main")
+    unit = systemd.Unit(instance or "main")
     if preset is not None:
         presets.load(preset, unit.instance)
     told = words(unit.instance, preset, playback, default, midi=midi, osc=osc)
     title = f"virtual {'speaker' if playback else 'microphone'} {unit.instance}"
-    contents = units.text(title, told)
-    units.check_interpreter()
-    units.write(unit, contents)
+    contents = systemd.text(title, told)
+    systemd.check_interpreter()
+    systemd.write(unit, contents)
     print(f"{unit.name}: written to {unit.path}, starts at login")
-    if units.systemctl("daemon-reload") is None:
-        for line in to_do(unit.name, units.command(told)):
+    if systemd.systemctl("daemon-reload") is None:
+        for line in to_do(unit.name, systemd.command(told)):
             say(line)
     elif start:
-        units.systemctl("restart", unit.name)
+        systemd.systemctl("restart", unit.name)
         print(f"{unit.name}: started (what it says: journalctl --user -u {unit.name})")
 
 
 @service.command()
 def uninstall(instance: Instance = None) -> None:
     """Stop it and remove the unit.  Presets and models stay."""
-    from rtsep.control import units
+    from rtsep.control import systemd
 
-    unit = units.Unit(instance or "main")
-    if units.is_ours(unit.path):
-        stopped = units.systemctl("stop", unit.name) is not None
-        units.remove(unit)
-        units.systemctl("daemon-reload")
+    unit = systemd.Unit(instance or "main")
+    if systemd.is_ours(unit.path):
+        stopped = systemd.systemctl("stop", unit.name) is not None
+        systemd.remove(unit)
+        systemd.systemctl("daemon-reload")
         print(f"{unit.name}: {'stopped and ' if stopped else ''}removed")
     else:
-        units.remove(unit)
+        systemd.remove(unit)
         print(f"{unit.name}: was not there")
 
 
 def state(instance: str) -> dict[str, Any]:
     """Whether a unit is installed, enabled and active, and whether an rtsep of its name answers."""
-    from rtsep.control import places, units
+    from rtsep.control import places, systemd
 
-    unit = units.Unit(instance)
+    unit = systemd.Unit(instance)
     return {
-        "name": unit.name, "path": str(unit.path), "installed": units.is_ours(unit.path),
-        "enabled": unit.link.is_symlink(), "active": units.systemctl("is-active", unit.name),
+        "name": unit.name, "path": str(unit.path), "installed": systemd.is_ours(unit.path),
+        "enabled": unit.link.is_symlink(), "active": systemd.systemctl("is-active", unit.name),
         "answers": instance in places.running(),
     }  # fmt: skip
 

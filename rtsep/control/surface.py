@@ -12,7 +12,7 @@ from typing import Any
 
 from rtsep.control.desk import Change, Desk
 from rtsep.control.feedback import Echo
-from rtsep.control.gestures import FOURTEEN, Gesture, Reading, gestures
+from rtsep.control.gestures import FOURTEEN, Gesture, gestures
 from rtsep.control.mapping import PRESET, Hands, Mapping, mapping_from, turned
 from rtsep.engine.parameters import find_parameter
 
@@ -76,7 +76,6 @@ class Surface:
         self.send: Callable[[bytes], None] = lambda message: None
         self.heard, self.port, self.deaf = 0, "", ""
         self._pupil: Pupil | None = None
-        self._learning = Reading()
         self.use(table)
         desk.surface = self
         desk.listen(self._reflect)

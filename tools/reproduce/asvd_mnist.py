@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from common import Row, arguments, publish, table
+from figures import Row, arguments, publish, table
 from mnist import Images, digits
 
 from rtsep.learn.asvd import Moments, adversarial_basis, moments

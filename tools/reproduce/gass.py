@@ -21,7 +21,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from common import Row, arguments, publish, table
+from figures import Row, arguments, publish, table
 from numpy.typing import NDArray
 from recordings import DATA, Entry, Samples, manifest, peaked
 

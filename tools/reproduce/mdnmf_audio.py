@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from common import Row, arguments, publish, table
+from figures import Row, arguments, publish, table
 from recordings import DATA, Samples, manifest, peaked
 
 from rtsep.learn.audio_separation import audio_separation

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from common import Row, arguments, publish, table
+from figures import Row, arguments, publish, table
 from mnist import Images, digits
 
 from rtsep.learn import assembly, discrepancy, mdnmf

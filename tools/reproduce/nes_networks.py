@@ -15,7 +15,7 @@ import argparse
 from collections.abc import Iterator
 
 import numpy as np
-from common import Row, arguments, publish, table
+from figures import Row, arguments, publish, table
 from mnist import Images
 from nes_mnist import pictures, quality, sets
 

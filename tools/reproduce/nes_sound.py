@@ -25,7 +25,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from common import Row, arguments, publish, table
+from figures import Row, arguments, publish, table
 from numpy.typing import NDArray
 from recordings import DATA, Samples, manifest, peaked
 

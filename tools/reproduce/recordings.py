@@ -4,7 +4,6 @@ Nothing of them goes into the repository; the scripts take the folder as --data.
 """
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +33,3 @@ def peaked(folder: Path, entry: Entry, rate: int = 16000) -> Samples:
     mono = x.mean(axis=1)
     mono = soxr.resample(mono, given, rate) if given != rate else mono
     return mono / np.abs(mono).max()
-
-
-def all_peaked(folder: Path, entries: list[Entry]) -> Iterator[Samples]:
-    return (peaked(folder, entry) for entry in entries)

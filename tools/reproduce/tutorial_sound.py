@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from common import Row, arguments, publish, table
+from figures import Row, arguments, publish, table
 from recordings import DATA, Samples, manifest, peaked
 
 from rtsep.learn import tutorial
