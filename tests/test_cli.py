@@ -1,6 +1,5 @@
 """The command line as a user meets it: each command in a process of its own."""
 
-import io
 import json
 import os
 import signal
@@ -8,66 +7,19 @@ import struct
 import subprocess
 import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pytest
 import soundfile as sf
+from command_line import RTSEP, one_line, process, refused, rtsep
 
 from models import babble, model, noise
 from rtsep.artefacts.library import save
-from rtsep.cli.main import run
 
-RTSEP = [sys.executable, "-m", "rtsep.cli"]
 HEAVY = {"numba", "llvmlite", "numpy", "scipy", "soundfile", "sounddevice", "rich", "onnxruntime"}
 
 pytestmark = pytest.mark.usefixtures("warm")
-
-
-@dataclass
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def rtsep(*words, code=0):
-    """Run a command in this process, which has all that is heavy loaded already."""
-    out, errors = io.StringIO(), io.StringIO()
-    with (
-        redirect_stdout(out),
-        redirect_stderr(errors),
-        mock.patch.object(sys, "argv", ["rtsep", *map(str, words)]),
-        pytest.raises(SystemExit) as left,
-    ):
-        run()
-    done = Done(left.value.code or 0, out.getvalue(), errors.getvalue())
-    assert done.returncode == code, done.stderr
-    return done
-
-
-def process(*words, env=None):
-    """Run a command as a user's shell does."""
-    return subprocess.run(
-        [*RTSEP, *map(str, words)], capture_output=True, text=True, timeout=120,
-        env=os.environ | (env or {}),
-    )  # fmt: skip
-
-
-def one_line(done):
-    """The one line that bad input gets."""
-    assert (done.returncode, done.stdout) == (2, ""), done.stderr
-    lines = done.stderr.splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("rtsep: ")
-    return lines[0].removeprefix("rtsep: ")
-
-
-def refused(*words):
-    return one_line(rtsep(*words, code=2))
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 import soundfile as sf
-from test_cli import refused, rtsep
+from command_line import refused, rtsep
 
 from rtsep import metrics
 from rtsep.cli.evaluate import spread

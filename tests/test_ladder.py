@@ -1,42 +1,12 @@
 """Too little time, simulated, and nothing to hear: less is done, and all of it again."""
 
-import ctypes
-
 import numpy as np
 import pytest
+from live_streams import RATE, Stream
 
 import rtsep
 from models import babble, model, noise, sine
 from rtsep.engine.ladder import CALM, DRY_PATH, LONGEST
-from rtsep.engine.process import judge_at
-
-RATE, BLOCK = 48000, 480
-_judge = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 3)(judge_at.address)
-
-
-class Stream:
-    """A live engine whose blocks take as long as one says."""
-
-    def __init__(self, models="bypass", **how):
-        self.engine = rtsep.Engine(models, **how)
-        self.engine.live, self.now = True, 10**12
-        self.play(noise(RATE // 2, level=0.01))
-
-    def play(self, x, busy=0.1, pace=1.0):
-        """busy : of the period, what each block takes.  pace : 1 is real time."""
-        period, pieces = 10**9 * BLOCK // RATE, []
-        for start in range(0, len(x), BLOCK):
-            pieces.append(self.engine.process(x[start : start + BLOCK]))
-            _judge(self.engine.address, BLOCK, self.now, self.now + int(busy * period))
-            self.now += int(period / pace)
-        return np.concatenate(pieces)
-
-    def late(self, blocks, busy=1.5):
-        return self.play(noise(blocks * BLOCK, level=0.01), busy)
-
-    @property
-    def rung(self):
-        return self.engine.meters().rung
 
 
 def test_late_blocks_lead_down_and_calm_leads_up():

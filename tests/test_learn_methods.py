@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from test_cli import refused, rtsep
+from command_line import refused, rtsep
 
 from models import babble, model
 from rtsep.artefacts.basis import Basis

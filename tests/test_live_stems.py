@@ -4,35 +4,19 @@ import ctypes
 
 import numpy as np
 import pytest
+from live_streams import play_stems
 
 import rtsep
 from models import babble, model
 from rtsep.dsp.resampling import HALF, TAPS
 from rtsep.engine.crossing import WRITTEN, crossing
 from rtsep.engine.ends import output_callback
-from rtsep.ports.live import stream_callback
 
 RATE = 16000
 
 
 def engine(channels=1):
     return rtsep.Engine([model("fan", rate=RATE)], rate=RATE, channels=channels)
-
-
-def play(engine, x, blocks, callback=None, userdata=None):
-    """x : (channels, n).  Returns (stems, channels, n), block by block through a callback.
-
-    It is the engine's own unless told.
-    """
-    call = stream_callback((callback or engine.callback).address)
-    width, given, at = engine.stems * engine.channels, [], 0
-    for block in blocks:
-        piece = np.ascontiguousarray(x[:, at : at + block].T)
-        y = np.full((block, width), 7, np.float32)
-        call(piece.ctypes.data, y.ctypes.data, block, None, 0, userdata or engine.address)
-        given.append(y.T.reshape(engine.stems, engine.channels, -1))
-        at += block
-    return np.concatenate(given, axis=2)
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -43,7 +27,7 @@ def test_the_callback_gives_what_separate_gives(channels, blocks):
     live, offline = engine(channels), engine(channels)
     live.stems = len(live.sources)
     told = x.copy()
-    y = play(live, x, blocks)
+    y = play_stems(live, x, blocks)
     wanted = offline.separate(x)
     assert np.array_equal(y, wanted.reshape(y.shape))
     assert np.array_equal(x, told)
@@ -53,14 +37,14 @@ def test_the_callback_gives_what_separate_gives(channels, blocks):
 
 
 def play_late(engine, x, blocks):
-    """As `play`, by the output's callback where there are two clocks; x lies in the ring."""
+    """As `play_stems`, by the output's callback where there are two clocks; x lies in the ring."""
     record = crossing(RATE, engine.channels, engine.address)
     one, written = record[0], HALF + x.shape[1]
     one["ring"][: engine.channels, HALF:written] = x
     one["words"][WRITTEN], one["whole"] = written + 2 * TAPS, HALF
     one["primed"], one["level"] = 1, 1
     nothing = np.full_like(x, np.nan)  # an output has no input of its own
-    return play(engine, nothing, blocks, output_callback, record.ctypes.data)
+    return play_stems(engine, nothing, blocks, output_callback, record.ctypes.data)
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -70,7 +54,7 @@ def test_on_two_clocks_too(channels, blocks):
     x = np.stack([babble(n), babble(n, seed=1)])[:channels].astype(np.float32)
     one, other = engine(channels), engine(channels)
     one.stems = other.stems = len(one.sources)
-    assert np.array_equal(play_late(one, x, blocks), play(other, x, blocks))
+    assert np.array_equal(play_late(one, x, blocks), play_stems(other, x, blocks))
     assert one.meters().blocks == len(blocks)
 
 
@@ -78,9 +62,9 @@ def test_a_swap_to_fewer_sources_leaves_silence_not_what_was():
     x = babble(12000)[None].astype(np.float32)
     live = engine()
     live.stems = 2
-    play(live, x, [480] * 10)
+    play_stems(live, x, [480] * 10)
     live.swap("bypass")
-    after = play(live, x, [480] * 20)
+    after = play_stems(live, x, [480] * 20)
     assert np.abs(after[1, 0, -2000:]).max() == 0
     assert np.abs(after[0, 0, -2000:]).max() > 0.01
 
@@ -90,7 +74,7 @@ def test_reset_keeps_stems_and_a_running_stream_its_number():
     live.stems = 2
     live.reset()
     x = babble(4800)[None].astype(np.float32)
-    assert np.array_equal(play(live, x, [480] * 10), engine().separate(x).reshape(2, 1, -1))
+    assert np.array_equal(play_stems(live, x, [480] * 10), engine().separate(x).reshape(2, 1, -1))
     live.live = True
     with pytest.raises(RuntimeError, match="keeps its stems"):
         live.stems = 1

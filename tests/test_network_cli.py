@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import soundfile
+from command_line import rtsep
 from networks import fixed, gru, poisoned, saved
-from test_cli import rtsep
 
 from models import babble, model
 from rtsep.artefacts import runtime

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from command_line import refused, rtsep
 from rich.console import Console
-from test_cli import refused, rtsep
 
 from models import model
 from rtsep.artefacts.basis import Basis

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from test_ladder import BLOCK, RATE, Stream
-from test_live_stems import play
+from live_streams import BLOCK, RATE, Stream, play_stems
 
 import rtsep
 from models import babble, delayed, model, noise, sine
@@ -103,21 +102,17 @@ def test_all_stems_rest_and_come_back():
     x, stems = babble(32000), len(engine.sources)
     engine.stems = stems
     engine.live = True
-    y = [play_stems(engine, x[:8000])]
+    y = [play_stems(engine, x[None, :8000], [8000])[:, 0]]
     engine.unheard = True
-    y.append(play_stems(engine, x[8000:16000]))
+    y.append(play_stems(engine, x[None, 8000:16000], [8000])[:, 0])
     engine.unheard = False
-    y.append(play_stems(engine, x[16000:]))
+    y.append(play_stems(engine, x[None, 16000:], [16000])[:, 0])
     assert not y[1][:, engine.spec.hop :].any()
     late = y[2].sum(axis=0)
     settled = engine.spec.synthesis + 2 * engine.spec.hop
     wanted = delayed(x, other.latency)[16000:]
     assert np.abs(late - wanted)[settled:].max() <= 1e-5
     assert np.abs(late).max() <= 1.01 * np.abs(x).max()
-
-
-def play_stems(engine, x):
-    return play(engine, x[None].astype(np.float32), [len(x)])[:, 0]
 
 
 def test_a_model_swapped_where_nobody_hears_is_swapped():

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from test_cli import RTSEP, refused, rtsep
+from command_line import RTSEP, refused, rtsep
 
 from models import babble
 from rtsep.artefacts.library import load as load_model
