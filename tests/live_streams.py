@@ -7,7 +7,7 @@ import numpy as np
 import rtsep
 from models import noise
 from rtsep.engine.process import judge_at
-from rtsep.ports.live import stream_callback
+from rtsep.ports.live import StreamCallback
 
 RATE, BLOCK = 48000, 480
 _judge = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 3)(judge_at.address)
@@ -43,7 +43,7 @@ def play_stems(engine, x, blocks, callback=None, userdata=None):
 
     It is the engine's own unless told.
     """
-    call = stream_callback((callback or engine.callback).address)
+    call = StreamCallback((callback or engine.callback).address)
     width, given, at = engine.stems * engine.channels, [], 0
     for block in blocks:
         piece = np.ascontiguousarray(x[:, at : at + block].T)

@@ -1,7 +1,5 @@
 """Meters: what they show is what there was."""
 
-import ctypes
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +11,7 @@ from models import babble, model, noise, pair, sine
 from rtsep.dsp.stream import MODES
 from rtsep.dsp.times import HISTOGRAM, quantile_us
 from rtsep.engine.meters import SILENT_DB
+from rtsep.ports.live import StreamCallback
 
 LEVEL = 20 * np.log10(0.5 / np.sqrt(2))  # of `sine`
 
@@ -99,10 +98,7 @@ def test_clipped_samples_are_counted_as_they_go_out():
 
 def run_callback(engine, n, flags=0):
     x = np.zeros(n * engine.channels, np.float32)
-    call = ctypes.CFUNCTYPE(
-        ctypes.c_int, *[ctypes.c_void_p] * 2, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong,
-        ctypes.c_void_p,
-    )(engine.callback.address)  # fmt: skip
+    call = StreamCallback(engine.callback.address)
     assert call(x.ctypes.data, x.ctypes.data, n, None, flags, engine.address) == 0
 
 

@@ -1,7 +1,5 @@
 """Partition: where blocks end changes nothing, not one bit."""
 
-import ctypes
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +8,7 @@ from hypothesis import strategies as st
 import rtsep
 from models import SEPARATORS, babble, bits, model, noise, pair, separator, stream
 from rtsep.dsp.stream import MODES
+from rtsep.ports.live import StreamCallback
 
 RATE = 16000
 PRIMES = (1, 2, 3, 7, 13, 31, 127, 241, 509, 1021, 2039, 4093, 8191)
@@ -104,11 +103,7 @@ def test_the_devices_callback_is_the_stream(channels):
     """Interleaved in, interleaved out, the same bits."""
     x = sound(channels)
     through_python, device = engine("nmf", channels=channels), engine("nmf", channels=channels)
-    shape = ctypes.CFUNCTYPE(
-        ctypes.c_int, *[ctypes.c_void_p] * 2, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong,
-        ctypes.c_void_p,
-    )  # fmt: skip
-    callback = shape(device.callback.address)
+    callback = StreamCallback(device.callback.address)
     interleaved = np.ascontiguousarray(np.atleast_2d(x).T)
     y, at = np.full_like(interleaved, np.nan), 0
     for n in (1, 2, 7, 128, 1024, 240, 7598):

@@ -179,12 +179,13 @@ def test_a_stream_that_ends_does_not_unseal_another():
 
 
 PROGRAM = """
-import ctypes, sys
+import sys
 import numpy as np
 import rtsep
 from numba.core import event
 from models import babble, separator
 from rtsep.dsp.stream import MODES
+from rtsep.ports.live import StreamCallback
 
 def exercise(first):
     x = babble(3000)
@@ -200,8 +201,7 @@ def exercise(first):
                     engine.set("listen", "residual")
                     engine.get("strength"), engine.meters(), engine.note
                     engine.restore(engine.snapshot())
-                    call = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 2, ctypes.c_ulong,
-                        ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p)(engine.callback.address)
+                    call = StreamCallback(engine.callback.address)
                     y = np.zeros(2 * 480, np.float32)
                     assert call(y.ctypes.data, y.ctypes.data, 480, None, 0, engine.address) == 0
                     engine.swap(separator(kind))

@@ -15,15 +15,12 @@ from models import babble, bits, delayed, model, noise, stream
 from rtsep.artefacts import runtime
 from rtsep.artefacts.network import read_network, tensors_of
 from rtsep.dsp.stream import MODES
+from rtsep.ports.live import StreamCallback
 from rtsep.separators import evaluation as evaluations
 from rtsep.separators import worker as layout
 from rtsep.separators.compilation import agrees, program_of
 from rtsep.separators.program import CODE
 
-callback = ctypes.CFUNCTYPE(
-    ctypes.c_int32, *[ctypes.c_void_p] * 2, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64,
-    ctypes.c_void_p,
-)  # fmt: skip
 blocks = st.lists(st.integers(1, 5000), min_size=1, max_size=6)
 settled = settings(deadline=None, max_examples=10)
 
@@ -207,7 +204,7 @@ def answered(running):
 
 def play(running, x, block, after=answered):
     """The device's callback, block by block, something done after each."""
-    called, y = callback(running.callback.address), np.zeros_like(x)
+    called, y = StreamCallback(running.callback.address), np.zeros_like(x)
     for at in range(0, len(x), block):
         n = min(block, len(x) - at)
         called(x[at:].ctypes.data, y[at:].ctypes.data, n, None, 0, running.address)

@@ -22,7 +22,7 @@ from rtsep.ports.recordings import Recording, Samples, read, writer
 from rtsep.ports.whole import whole
 
 PIECE = 100  # blocks read from the file at once
-stream_callback = ctypes.CFUNCTYPE(
+StreamCallback = ctypes.CFUNCTYPE(
     ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p,
     ctypes.c_uint64, ctypes.c_void_p,
 )  # fmt: skip
@@ -76,7 +76,7 @@ def device_blocks(recording: Recording, block: int, samples: int) -> Iterator[Sa
 def call_stream(engine: Engine, x: Samples) -> Samples:
     """One turn of the engine's compiled callback, as PortAudio makes it."""
     y = np.empty_like(x)
-    callback = stream_callback(engine.callback.address)
+    callback = StreamCallback(engine.callback.address)
     callback(x.ctypes.data, y.ctypes.data, len(x), None, 0, engine.address)
     return y
 
