@@ -105,5 +105,5 @@ def test_pipewire_as_pulseaudio(pipewire_server, warm, played, tmp_path):
     pipewire_server.env |= env
     link = ["pw-link", "virt_out:monitor_MONO", "rtsep_mic:input_MONO"]
     subprocess.run(link, env=pipewire_server.env, check=True)
-    devices = ["--input", "pulse", "--output", "pulse"]
+    devices = ["--input", "pulse", "--output", "pulse", "--clocks", "1"]  # as above
     assert flows(pipewire_server, devices, played, tmp_path) is not None

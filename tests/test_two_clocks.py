@@ -124,7 +124,7 @@ def card(index, api):
 
 
 @pytest.mark.parametrize(
-    ("source", "sink", "pulseaudio", "clocks"),
+    ("source", "sink", "server", "clocks"),
     [
         (card(1, "ALSA"), card(1, "ALSA"), False, 1),
         (card(1, "ALSA"), card(1, "ALSA"), True, 2),
@@ -134,8 +134,8 @@ def card(index, api):
         (card(1, "JACK Audio Connection Kit"), card(2, "ALSA"), False, 2),
     ],
 )
-def test_who_has_a_clock_of_his_own(source, sink, pulseaudio, clocks):
-    assert clocks_of(source, sink, lambda: pulseaudio) == clocks
+def test_who_has_a_clock_of_his_own(source, sink, server, clocks):
+    assert clocks_of(source, sink, lambda: server) == clocks
 
 
 def test_without_a_second_clock_there_is_nothing_to_tell():

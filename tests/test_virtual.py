@@ -105,6 +105,17 @@ def live(server, *words):
     pytest.fail(f"ended with {process.wait()}")
 
 
+@pytest.mark.parametrize(
+    ("words", "own"),
+    [(["--virtual"], True), (["--playback"], True), (["--playback", "--clocks", "1"], False)],
+)
+def test_each_end_has_a_stream_of_its_own_unless_told(server, words, own):
+    """In one stream both ways what has piled up once stays its delay, and it may wait busily."""
+    done = run(server, "live", *words, "--model", "bypass", "--seconds", "0.1")
+    assert done[0] == 0, done[2]
+    assert ("each on its own clock" in done[2]) == own, done[2]
+
+
 def test_it_comes_with_the_stream_goes_with_it_and_gives_the_default_back(server):
     chosen = "mic_feed.monitor"  # not what a server falls back to by itself
     subprocess.run(["pactl", "set-default-source", chosen], env=server.env, check=True)

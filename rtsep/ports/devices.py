@@ -125,14 +125,15 @@ def agreed_channels(source: Device, sink: Device, wanted: int | None) -> int:
     return wanted
 
 
-def clocks_of(source: Device, sink: Device, pulseaudio: Callable[[], bool] = lambda: False) -> int:
+def clocks_of(source: Device, sink: Device, server: Callable[[], bool] = lambda: False) -> int:
     """How many clocks two devices run on: JACK's share one, and a device has one both ways.
 
-    pulseaudio : whether that is behind plugins.  It may lead to two cards; and where it has sound
-    ready sooner than room for it, PortAudio's stream both ways waits in a busy loop.
+    server : whether a sound server is behind plugins.  It may lead to two cards; and PortAudio's
+    stream both ways takes no more sound than there is room for: what has piled up before it once
+    stays its delay, and while it waits for room it may do so in a busy loop.
     """
     if "JACK" in source.host_api and "JACK" in sink.host_api:
         return 1
-    if source.index != sink.index or (source.is_plugin and pulseaudio()):
+    if source.index != sink.index or (source.is_plugin and server()):
         return 2
     return 1

@@ -129,7 +129,7 @@ def find_route(
     found = devices()
     i = choice.choose(found, source, INPUT, host_api)
     o = choice.choose(found, sink, OUTPUT, host_api)
-    many = clocks or choice.clocks_of(i, o, virtual.is_pulseaudio)
+    many = clocks or choice.clocks_of(i, o, virtual.answers)
     return Route(i, o, choice.agreed_rate(i, o, rate), choice.agreed_channels(i, o, channels), many)
 
 
