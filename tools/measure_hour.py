@@ -17,6 +17,7 @@ import numpy as np
 from circumstances import Row, arguments, host_time, measured
 from measure_memory import resident
 from numba import carray, types
+from pauses import AFTER, BEFORE, BOOK, COUNT, TIMES, bare_loop, late, look, note, too_long, waited
 from specimens import babble, random_model
 
 import rtsep
@@ -32,8 +33,11 @@ import servers
 
 RATE, BLOCK, BLOCKS, RANK = 48000, 128, 1024, 64
 PERIOD = BLOCK * BLOCKS
+BLOCK_NS = BLOCK * 1_000_000_000 // RATE
 noise = np.ascontiguousarray(babble(PERIOD / RATE)[0])
 played = np.zeros(PERIOD, np.float32)
+ours, control = np.zeros((2, BOOK), np.int64)  # books of what was late
+OURS = ours.ctypes.data
 HEARD, PLAYED = noise.ctypes.data, played.ctypes.data
 TAKE, GIVE = ends.input_callback.address, ends.output_callback.address
 ADDRESS, floats_at = types.voidptr, pointer_to(types.float32)
@@ -53,11 +57,15 @@ def take(x: Any, y: Any, n: int, times: Any, flags: int, pointer: Any) -> int:
 
 @numba.cfunc(SHAPE)
 def give(x: Any, y: Any, n: int, times: Any, flags: int, pointer: Any) -> int:
-    """The output's callback; what it played is kept."""
+    """The output's callback; what it played is kept, and what was late noted."""
     state = carray(ends.state_at(carray(pointer, (1,))[0].engine), (1,))[0]
     kept = carray(floats_at(PLAYED), (PERIOD,))
-    at = state.blocks % BLOCKS * BLOCK
+    at, so_far = state.blocks % BLOCKS * BLOCK, state.late_blocks
+    look(OURS, BEFORE)
     call(GIVE, x, y, n, times, flags, pointer)
+    look(OURS, AFTER)
+    if state.late_blocks > so_far:
+        note(OURS, 0)
     for i in range(BLOCK):
         kept[at + i] = y[i]
     return 0
@@ -80,7 +88,10 @@ def minute(engine: rtsep.Engine, before: Row, begin: float) -> Row:
     """What the meters have counted since the row before."""
     meters, (stolen, total) = engine.meters(), host_time()
     now = {"blocks": meters.blocks, "late": meters.late_blocks, "flags": meters.device_flags,
-           "starved": meters.starved, "stolen": stolen, "ticks": total}  # fmt: skip
+           "starved": meters.starved, "late bare": too_long(control, BLOCK_NS),
+           "bare woken late": int(control[COUNT]), "ready ms": 1000 * waited(ours),
+           "stolen": stolen, "ticks": total}  # fmt: skip
+    now["bare woken late"] -= now["late bare"]
     passed = {name: value - before.get(name, 0) for name, value in now.items()}
     share = 100 * passed.pop("stolen") / max(1, passed.pop("ticks"))
     before.update(now)
@@ -92,28 +103,34 @@ def minute(engine: rtsep.Engine, before: Row, begin: float) -> Row:
     }  # fmt: skip
 
 
-def listen(minutes: float) -> list[Row]:
+def listen(minutes: float) -> tuple[list[Row], float]:
+    """A row a minute, and when it began."""
     engine = rtsep.Engine(random_model(RANK))
     pair.input_callback, pair.output_callback = take, give  # type: ignore[attr-defined]
     route = find_route("system", "system", host_api="jack", clocks=2)
-    with SoundcardStream(engine, route, block=BLOCK), engine.seal():
+    with SoundcardStream(engine, route, block=BLOCK), bare_loop(control, BLOCK_NS), engine.seal():
         begin, rows, before = time.monotonic(), [], Row()
         time.sleep(10)  # clocks are learned
+        ours[COUNT] = control[COUNT] = 0
         minute(engine, before, begin)
         while (left := begin + 60 * minutes - time.monotonic()) > 0:
             time.sleep(min(60, left))
             rows.append(minute(engine, before, begin))
             print(rows[-1], file=sys.stderr, flush=True)
-        return rows
+        return rows, begin
 
 
 def summary(rows: list[Row]) -> Row:
     calm = [row for row in rows if row["steal %"] < 1]
     return {
         "minutes": rows[-1]["minutes"], "blocks": sum(row["blocks"] for row in rows),
-        "late": sum(row["late"] for row in rows), "calm minutes": len(calm),
-        "late there": sum(row["late"] for row in calm), "first delay": rows[0]["delay"],
-        "last delay": rows[-1]["delay"], "KiB first": rows[0]["KiB"], "KiB last": rows[-1]["KiB"],
+        "late": sum(row["late"] for row in rows), "of the bare loop": int(control[TIMES]),
+        "late bare": sum(row["late bare"] for row in rows),
+        "woken late": sum(row["bare woken late"] for row in rows), "calm minutes": len(calm),
+        "late there": sum(row["late"] for row in calm),
+        "late bare there": sum(row["late bare"] for row in calm),
+        "first delay": rows[0]["delay"], "last delay": rows[-1]["delay"],
+        "KiB first": rows[0]["KiB"], "KiB last": rows[-1]["KiB"],
     }  # fmt: skip
 
 
@@ -123,9 +140,12 @@ def main() -> None:
     given = parser.parse_args()
     with measured(given.json) as report, servers.jack(BLOCK, RATE) as server:
         os.environ.update(server.env)
-        rows = listen(given.minutes)
+        rows, begin = listen(given.minutes)
         report.table("every minute", rows)
         report.table("in all", [summary(rows)])
+        for whose, book in (("late blocks", ours), ("late in the bare loop", control)):
+            if book[COUNT]:
+                report.table(whose, late(book, begin))
 
 
 if __name__ == "__main__":
