@@ -98,7 +98,7 @@ def live(
     strength: Strength = None,
     max_attenuation: MaxAttenuation = None,
     noise_floor: NoiseFloor = None,
-    latency: Annotated[Latency | None, typer.Option(help="Shorter is sooner. [low]")] = None,
+    latency: Annotated[Latency | None, typer.Option(help="Shorter is sooner. [medium]")] = None,
     setting: Settings = None,
     input_: InputDevice = None,
     output: Annotated[

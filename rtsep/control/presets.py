@@ -22,6 +22,7 @@ VERSION = 1
 LARGEST = 1 << 20  # bytes of a file
 LAST = "last"
 LATENCIES = ("low", "medium", "high")
+LATENCY = "medium"  # of a stream that nobody told another
 Table = dict[str, Any]
 MIGRATIONS: dict[int, Callable[[Table], Table]] = {}  # from a version to the next
 
@@ -40,7 +41,7 @@ class Preset:
 
     models: tuple[str, ...] = (DEFAULT,)
     keep: tuple[str, ...] = ()
-    latency: str = "low"
+    latency: str = LATENCY
     midi: str = ""
     devices: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, Value] = field(default_factory=dict)
@@ -129,7 +130,7 @@ def from_toml(text: bytes) -> Preset:
     if not isinstance(mappings, list) or not all(isinstance(each, dict) for each in mappings):
         raise TypeError("mappings is no list of tables ([[mappings]])")
     return Preset(
-        _strings(told, "models"), _strings(told, "keep"), _word(told, "latency", "low"),
+        _strings(told, "models"), _strings(told, "keep"), _word(told, "latency", LATENCY),
         _word(told, "midi", ""), _table(told, "devices", str),
         _table(told, "parameters", (int, float, str)),
         tuple(mapping_from(each) for each in mappings),
