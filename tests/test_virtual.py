@@ -18,7 +18,6 @@ from rtsep.metrics.separation import si_sdr
 
 RTSEP = [sys.executable, "-m", "rtsep.cli"]
 MICROPHONE = "rtsep_main_microphone"
-IS_PULSEAUDIO = ["sh", "-c", "! pactl info | grep -q PipeWire"]
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("warm", "own_home")]
 
 
@@ -154,7 +153,7 @@ def test_what_is_played_into_the_microphone_comes_out_of_the_virtual_one(server,
     words = ["--virtual", "--input", "mic_feed.monitor", "--device-latency", "0.04"]
     report = flows(server, words, played, tmp_path, MICROPHONE, RATE // 10, 0.95)
     assert report is not None
-    assert (report["meters"]["deposits"] > 0) == server.answers(*IS_PULSEAUDIO)
+    assert report["meters"]["deposits"] > 0  # on two clocks
 
 
 def test_it_comes_out_separated(pulse_server, tmp_path):
