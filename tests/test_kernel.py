@@ -185,7 +185,6 @@ import rtsep
 from numba.core import event
 from models import babble, separator
 from rtsep.dsp.stream import MODES
-from rtsep.ports.live import StreamCallback
 
 def exercise(first):
     x = babble(3000)
@@ -210,6 +209,7 @@ def exercise(first):
 # The first engine may compile; from then on no compiler pass may run, sealed or not.
 with event.install_recorder("numba:run_pass") as at_start:
     rtsep.Engine("bypass")
+from rtsep.ports.live import StreamCallback
 with event.install_recorder("numba:run_pass") as beside_sound:
     exercise("bypass")
     exercise("nmf")

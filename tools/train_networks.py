@@ -85,8 +85,8 @@ SETTLED = replace(LONG, epochs=9, rate=3e-4, last_rate=6e-5, understood=0.2)
 NOISIER = replace(VARIED, snr=(-6.0, 17.0))
 LATER = replace(NOISIER, late=0.25)
 DEEP = replace(LONG, epochs=39, rate=1.1e-3, last_rate=6e-5, understood=0.4)
-DEEPER = replace(DEEP, epochs=45, rate=1e-3, last_rate=3e-5)
-OPINION = 0.012
+DEEPER = replace(DEEP, epochs=47, rate=1e-3, last_rate=3e-5, understood=0.45)
+OPINION = 0.014
 EGG = replace(LONG, epochs=6, last_rate=1e-4)
 TRAININGS = {
     each.name: each

@@ -26,7 +26,7 @@ class Walk(torch.autograd.Function):
             h = torch.zeros(T + 1, A * B, H)
             states = [h, *(torch.empty(T, A * B, H) for _ in range(4))]
             turned = inward.T.contiguous(), given_bias, inner.T.contiguous(), kept_bias
-            walk(*[*_arrays(x, y), way, *_arrays(*turned, *states)])  # type: ignore[no-untyped-call]
+            walk(*[*_arrays(x, y), way, *_arrays(*turned, *states)])
             kept += states
         ctx.save_for_backward(x, *weights, *kept)
         return y
@@ -41,7 +41,7 @@ class Walk(torch.autograd.Function):
             own, states = weights[4 * way :][:4], kept[5 * way :][:5]
             gradients = [torch.zeros_like(w) for w in own]
             after = _arrays(given[0].contiguous(), x, dx)
-            walk_back(*[*after, way, *_arrays(*own[:2], *states, *gradients)])  # type: ignore[no-untyped-call]
+            walk_back(*[*after, way, *_arrays(*own[:2], *states, *gradients)])
             found += gradients
         return dx, *found
 

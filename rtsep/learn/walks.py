@@ -2,16 +2,20 @@
 
 Cho et al. (2014), with the reset after the product, as torch and ONNX have it:
     r = s(i_r + k_r)   z = s(i_z + k_z)   n = tanh(i_n + r k_n)   h <- n + z (h - n)
-of what is given, i = x W_i + b_i, and what is kept, k = h W + b.  Not for the audio thread.
+of what is given, i = x W_i + b_i, and what is kept, k = h W + b.  They allocate: not kernels of
+the audio thread, though cached where those are.
 """
 
+import numba
 import numpy as np
 
-from rtsep.dsp.kernel import kernel
+from rtsep.dsp.kernel import FAST
 from rtsep.dsp.programs import sigmoid, tanh
 
+compiled = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
 
-@kernel
+
+@compiled
 def gather(x, t, first, rows):
     """Rows (A B, :) <- x (A, T, B, from first on) at t."""
     places = x.shape[2]
@@ -21,7 +25,7 @@ def gather(x, t, first, rows):
                 rows[a * places + b, j] = x[a, t, b, first + j]
 
 
-@kernel
+@compiled
 def scatter(rows, x, t, first):
     """X (A, T, B, from first on) at t += rows (A B, :)."""
     places = x.shape[2]
@@ -31,14 +35,14 @@ def scatter(rows, x, t, first):
                 x[a, t, b, first + j] += rows[a * places + b, j]
 
 
-@kernel
+@compiled
 def total(rows, sums):
     for i in range(rows.shape[0]):
         for j in range(rows.shape[1]):
             sums[j] += rows[i, j]
 
 
-@kernel
+@compiled
 def walk(x, y, way, inward, given_bias, inner, kept_bias, h, r, z, n, k):
     """States of x (A, T, B, C), added to y (A, T, B, ways H); the second way is from the last on.
 
@@ -64,7 +68,7 @@ def walk(x, y, way, inward, given_bias, inner, kept_bias, h, r, z, n, k):
         scatter(h[s + 1], y, t, way * H)
 
 
-@kernel
+@compiled
 def walk_back(
     dy, x, dx, way, inward, inner, h, r, z, n, k, d_inward, d_inner, d_given_bias, d_kept_bias
 ):
