@@ -80,6 +80,17 @@ def test_constant_estimate_of_nes_comes_out():
         assert ssim == pytest.approx(published["Const"][1], abs=0.04)
 
 
+def test_mnist_is_enough_for_the_papers_size():
+    for unseen, observed in nes_mnist.PUBLISHED:
+        data = nes_mnist.sets(unseen, observed, 0, 12000, 5000)
+        assert [data[name].shape[1] for name in ("B", "Y", "own", "x", "y")] == [12000] * 3 + [
+            5000
+        ] * 2
+        unknown = data["Y"] - data["own"]
+        assert unknown.min() > -1e-6
+        assert unknown.max() < 1 + 1e-6
+
+
 def test_semi_supervised_nmf_improves_on_the_mixture():
     data = nes_mnist.sets("5-9", "0-4", 0, 800, 200)
     _, estimate = nes_mnist.semi_supervised(data, 32, 0.0, 30)

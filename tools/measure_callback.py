@@ -70,8 +70,9 @@ def run(inner: int, userdata: int, noise: Any, route: Route, seconds: float) -> 
     table = np.zeros(FIRST + round(4 * seconds * RATE / BLOCK) + 4096, np.int64)
     table[[INNER, USERDATA, NOISE, TURN]] = inner, userdata, noise.ctypes.data, len(table) - FIRST
     stand_in: Any = SimpleNamespace(
-        callback=timed, address=table.ctypes.data, rate=RATE, channels=1, live=False, crossing=None,
-        meters=lambda: SimpleNamespace(blocks=int(table[COUNT])), check_block=lambda block: None,
+        callback=timed, address=table.ctypes.data, rate=RATE, channels=1, stems=0, live=False,
+        crossing=None, meters=lambda: SimpleNamespace(blocks=int(table[COUNT])),
+        check_block=lambda block: None,
     )  # fmt: skip
     with SoundcardStream(stand_in, route, block=BLOCK):
         begin = time.monotonic()

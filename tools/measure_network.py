@@ -1,10 +1,10 @@
 """What a mask network costs live: microseconds a run, load, memory, time to load.
 
-A JACK server with a dummy device calls the engine in mode low; the network runs in the audio thread
-or, by onnxruntime, in its worker thread, and three Python threads spin, allocate and collect beside
-it.  Then onnxruntime's own Python face runs the same network in a Python thread beside them.  Load
-is processor time over time of sound, all in one thread, by a compiled loop.  Memory and loading are
-those of a fresh process.
+A JACK server with a dummy device calls the engine in mode low, on noise that swells like speech,
+for in silence it would rest; the network runs in the audio thread or, by onnxruntime, in its worker
+thread, and three Python threads spin, allocate and collect beside it.  Then onnxruntime's own
+Python face runs the same network in a Python thread beside them.  Load is processor time over time
+of sound, all in one thread, by a compiled loop.  Memory and loading are those of a fresh process.
 """
 
 import json
@@ -19,16 +19,16 @@ from typing import Any
 
 import numpy as np
 from circumstances import Row, arguments, host_time, measured
-from measure_callback import BLOCK, RATE, share, stress
+from measure_callback import BLOCK, RATE, run, share, stress
 from measure_load import load
 from measure_memory import resident
+from specimens import babble
 
 import rtsep
 from rtsep.artefacts.library import find
 from rtsep.artefacts.runtime import python_session
 from rtsep.dsp.stream import MODES
 from rtsep.ports.portaudio import find_route
-from rtsep.ports.soundcard import SoundcardStream
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import networks
@@ -47,15 +47,14 @@ def stand_in(folder: str) -> str:
 def in_the_stream(model: str, worker: int, stressed: bool, seconds: float) -> Row:
     """A live stream for some seconds, by the engine's own meters."""
     engine = rtsep.Engine(model, max_block=BLOCK, options={"worker": worker})
+    noise = np.ascontiguousarray(babble(1024 * BLOCK / RATE)[0])
+    route = find_route("system", "system", host_api="jack")
     before, begin = host_time(), time.process_time()
+    engine.live = True
     with stress() if stressed else nullcontext():
-        stream = SoundcardStream(
-            engine, find_route("system", "system", host_api="jack"), block=BLOCK
-        )
-        with stream:
-            time.sleep(seconds)
+        run(engine.callback.address, engine.address, noise, route, seconds)
     after, spent = host_time(), time.process_time() - begin
-    meters = engine.meters()
+    engine.live, meters = False, engine.meters()
     return {
         "by": "onnxruntime, worker" if meters.latency_ms > 6 else "audio thread",
         "latency ms": meters.latency_ms, "beside": "busy" if stressed else "-",

@@ -36,13 +36,14 @@ PUBLISHED = {  # X, B: PSNR and SSIM
 
 
 def sets(unseen: str, observed: str, seed: int, train: int, test: int) -> dict[str, Images]:
-    """B, Y (784, train) to learn from; x and y (784, test) to judge by."""
+    """B and Y (784, train) to learn from, `own`, what of Y is observed; x and y to judge by."""
     rng = np.random.default_rng(seed)
     B, X = (rng.permutation(digits(*CLASSES[each]), axis=1) for each in (observed, unseen))
     x = X[:, train : train + test]
     held = B[:, 2 * train : 2 * train + test]
     x, held = x[:, : held.shape[1]], held[:, : x.shape[1]]
-    return {"B": B[:, :train], "Y": B[:, train : 2 * train] + X[:, :train], "x": x, "y": x + held}
+    own = B[:, train : 2 * train]
+    return {"B": B[:, :train], "Y": own + X[:, :train], "own": own, "x": x, "y": x + held}
 
 
 def semi_supervised(

@@ -71,7 +71,6 @@ def estimates(data: dict[str, Images], given: argparse.Namespace) -> Iterator[tu
 def rows(given: argparse.Namespace) -> Iterator[Row]:
     for (unseen, observed), published in PUBLISHED.items():
         data = sets(unseen, observed, 0, given.images, given.judged)
-        data["own"] = sets_own(unseen, observed, given.images)
         for name, estimate in estimates(data, given):
             last = "iteration" not in name or name.endswith(f" {given.iterations}")
             wanted = published.get(name.partition(",")[0], NONE) if last else NONE
@@ -79,12 +78,6 @@ def rows(given: argparse.Namespace) -> Iterator[Row]:
                 ("PSNR", "SSIM"), quality(data["x"], estimate), wanted, strict=True
             ):
                 yield Row(f"{unseen} from {observed}, {name}, {measure}", told, [value])
-
-
-def sets_own(unseen: str, observed: str, train: int) -> Images:
-    """The part of B within the mixtures Y, (784, train): what a supervised network is told."""
-    found = sets(unseen, observed, 0, 2 * train, 1)["B"]
-    return found[:, train : 2 * train]
 
 
 WHY = """\
