@@ -22,7 +22,8 @@ def tables(script, *words):
 
 
 def test_a_network_is_measured_at_work_and_not_at_rest():
-    live, *_ = tables("measure_network.py", "nes-speech-small", "--seconds=3", "--runs=1").values()
+    words = ("nes-speech-small", "--seconds=3", "--runs=1")
+    live, *_ = tables("measure_inference.py", *words).values()
     assert len(live) == 4, live  # both ways, alone and beside busy threads
     for row in live:
         assert row["of hops"] > 3 * HOPS, row

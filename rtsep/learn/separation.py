@@ -20,7 +20,6 @@ from rtsep.learn.wiener import EPS, wiener
 PROBLEMS = ("std", "adv", "exem", "sup", "full", "semi", "semi_adv", "semi_exem")
 METRICS = ("norm", "psnr")
 Scores = NDArray[np.float64]
-Sampler = Callable[[np.random.Generator], Any]
 
 
 class NMF_separation:  # noqa: N801, the authors' name
