@@ -141,6 +141,31 @@ def test_what_a_crashed_run_left_is_used_again_and_removed(server):
     assert listed(server) == before
 
 
+ROUTED = """
+import os, sys
+from rtsep.ports.routing import default_device, routed
+from rtsep.ports.virtual import Virtual
+
+virtual = Virtual(sys.argv[1])
+with routed(virtual) as route, default_device(virtual):
+    print(route.source, flush=True)
+    sys.argv[2] == "crash" and os._exit(9)
+"""
+
+
+def test_after_a_crash_the_microphone_of_before_is_recorded_and_given_back(server):
+    """Not rtsep's own, which is the default still, nor any other."""
+    chosen = "virt_out.monitor"  # not the first there is
+    subprocess.run(["pactl", "set-default-source", chosen], env=server.env, check=True)
+    until(lambda: default_source(server) == chosen)
+    for words in (["main", "crash"], ["second", "crash"], ["second", "end"], ["main", "end"]):
+        done = subprocess.run(
+            [sys.executable, "-c", ROUTED, *words], env=server.env, capture_output=True, text=True
+        )
+        assert done.stdout == chosen + "\n", done.stderr
+    until(lambda: default_source(server) == chosen)
+
+
 def test_two_instances_at_once(server):
     first, second = live(server), live(server)
     assert {MICROPHONE, "rtsep_main2_microphone"} <= listed(server)

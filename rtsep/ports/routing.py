@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from rtsep.ports.virtual import Virtual, release, server, up
+from rtsep.ports.virtual import Virtual, default_of, release, server, up
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,10 @@ def route(virtual: Virtual, wanted: str | None = None) -> Route:
     wanted : the real device by part of its name or description; the default otherwise.
     """
     with server() as pulse:
-        info = pulse.server_info()
         if virtual.playback:
-            sink = _other(pulse.sink_list(), info.default_sink_name, wanted, "output")
+            sink = _other(pulse.sink_list(), default_of(pulse, "sink"), wanted, "output")
             return Route(f"{virtual.sink}.monitor", sink, virtual)
-        source = _other(pulse.source_list(), info.default_source_name, wanted, "input")
+        source = _other(pulse.source_list(), default_of(pulse, "source"), wanted, "input")
         return Route(source, virtual.sink, virtual)
 
 
@@ -84,7 +83,7 @@ def default_device(virtual: Virtual) -> Iterator[None]:
 
     def turn(name: str) -> str:
         with server() as pulse:
-            before = default(pulse)
+            before = default_of(pulse, kind)
             for device in getattr(pulse, f"{kind}_list")():
                 if device.name == name:
                     getattr(pulse, f"{kind}_default_set")(device)

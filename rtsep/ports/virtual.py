@@ -14,6 +14,7 @@ from typing import Any
 NULL_SINK, REMAPPED = "module-null-sink", "module-remap-source"
 _WHAT = {NULL_SINK: "sink", REMAPPED: "source"}
 LASTING = "rtsep.lasting"
+BEFORE = "rtsep.before"  # which device was the default when it was made
 RATE = 48000  # Hz
 PLACES = (
     "front-left", "front-right", "rear-left", "rear-right", "front-center", "lfe", "side-left",
@@ -104,8 +105,21 @@ def modules_of(pulse: Any, virtual: Virtual) -> list[Any]:
     return [module for module in pulse.module_list() if _is_part(module, virtual)]
 
 
-def _properties(kind: str, title: str, lasting: bool) -> str:
+def default_of(pulse: Any, kind: str) -> str:
+    """Name of the default "source" or "sink"; of the one before where rtsep's own took its place.
+
+    Also where a crashed run has left its own there.
+    """
+    name = str(getattr(pulse.server_info(), f"default_{kind}_name"))
+    devices = getattr(pulse, f"{kind}_list")()
+    before = [each.proplist.get(BEFORE, name) for each in devices if each.name == name]
+    return str(before[0]) if before else name
+
+
+def _properties(kind: str, title: str, lasting: bool, before: str) -> str:
     words = f"device.description='{title}' {LASTING}={'yes' if lasting else 'no'}"
+    if not {*before} & {*"'\"\\"}:
+        words += f" {BEFORE}='{before}'"
     return f'{kind}_properties="{words}"'
 
 
@@ -158,9 +172,10 @@ def up(
         ):
             return False
         lasting = lasting or _is_lasting(pulse, virtual)
+        before = default_of(pulse, "sink" if virtual.playback else "source")
         _unload(pulse, virtual)
         for kind, arguments, title in wanted:
-            _load(pulse, kind, f"{arguments} {_properties(_WHAT[kind], title, lasting)}")
+            _load(pulse, kind, f"{arguments} {_properties(_WHAT[kind], title, lasting, before)}")
         return True
 
 
