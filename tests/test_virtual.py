@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace as Told
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from test_soundcard_flow import LEAD, RATE, flows, heard_live
 import rtsep
 from rtsep.learn import learn_basis
 from rtsep.metrics.separation import si_sdr
+from rtsep.ports.routing import find_device
 
 RTSEP = [sys.executable, "-m", "rtsep.cli"]
 MICROPHONE = "rtsep_main_microphone"
@@ -164,6 +166,25 @@ def test_after_a_crash_the_microphone_of_before_is_recorded_and_given_back(serve
         )
         assert done.stdout == chosen + "\n", done.stderr
     until(lambda: default_source(server) == chosen)
+
+
+JABRA = [
+    Told(name="alsa_output.usb-Jabra.monitor", description="Monitor of Jabra Evolve Stereo"),
+    Told(name="alsa_input.usb-Jabra.mono", description="Jabra Evolve Mono"),
+    Told(name="alsa_output.hdmi.monitor", description="Monitor of HDMI"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("jabra", "alsa_input.usb-Jabra.mono"),
+        ("monitor of jabra", "alsa_output.usb-Jabra.monitor"),
+        ("hdmi", "alsa_output.hdmi.monitor"),
+    ],
+)
+def test_a_headset_is_found_by_part_of_its_name_though_what_it_plays_has_it_too(wanted, found):
+    assert find_device(JABRA, wanted, "input") == found
 
 
 def test_two_instances_at_once(server):

@@ -22,14 +22,19 @@ class Route:
     virtual: Virtual
 
 
-def _named(devices: Sequence[Any], wanted: str, what: str) -> str:
-    """The one device whose name or description holds what is wanted."""
+def find_device(devices: Sequence[Any], wanted: str, what: str) -> str:
+    """The one device whose name or description holds what is wanted.
+
+    What an output plays has its name, too, and is meant only where nothing else is.
+    """
     exact = [each.name for each in devices if wanted in (each.name, each.description)]
     found = exact or [
         each.name
         for each in devices
         if wanted.lower() in each.name.lower() or wanted.lower() in each.description.lower()
     ]
+    if len(found) > 1:
+        found = [name for name in found if not name.endswith(".monitor")] or found
     if len(found) == 1:
         return str(found[0])
     if found:
@@ -43,7 +48,7 @@ def _other(devices: Sequence[Any], default: str, wanted: str | None, what: str) 
     """The real device at the other end: the one wanted, or the default, never one of ours."""
     real = [each for each in devices if not each.name.startswith("rtsep_")]
     if wanted is not None:
-        return _named(real, wanted, what)
+        return find_device(real, wanted, what)
     names = [each.name for each in real]
     if default in names:
         return default
