@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from command_line import rtsep as rtsep_
 from control_room import served_line, sounding, until
 from hypothesis import given
 from hypothesis import strategies as st
@@ -226,6 +227,16 @@ def cli(*words_, code=0):
     )  # fmt: skip
     assert done.returncode == code, done.stderr
     return done.stdout if code == 0 else done.stderr
+
+
+def test_a_file_that_is_no_preset_does_not_hide_the_others():
+    presets.save("call", Preset())
+    path_of("folder").mkdir()
+    path_of("call").with_name("my call.toml").write_bytes(b"")
+    lines = rtsep_("preset", "list").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["call", "folder", "my"]
+    assert "folder.toml: Is a directory" in lines[1]
+    assert "'my call' is no name" in lines[2]
 
 
 def test_the_commands(tmp_path, warm):

@@ -38,12 +38,11 @@ def load(name: Name, instance: Instance = None, json_: Json = False) -> None:
 
 def row(name: str) -> str:
     """A preset's line; what is wrong with its file instead, where that is so."""
-    from rtsep.control.presets import PresetError
     from rtsep.control.presets import load as read
 
     try:
         found = read(name)
-    except PresetError as error:
+    except ValueError as error:
         return f"{name:16} {error}"
     return f"{name:16} {', '.join(found.models)}  {found.latency}  {len(found.mappings)} mappings"
 

@@ -165,6 +165,8 @@ def load(name: str, instance: str = "main") -> Preset:
             text = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise PresetError(f"no preset {name!r} {_near(name)}") from None
+    except OSError as error:
+        raise PresetError(f"{shown(path)}: {error.strerror}") from None
     if len(text) > LARGEST:
         raise PresetError(f"{shown(path)}: over {LARGEST} bytes")
     try:
