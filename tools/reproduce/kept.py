@@ -1,7 +1,9 @@
 """Figures that took long to find, kept in a file, so that no run finds them twice."""
 
+import argparse
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -18,3 +20,9 @@ class Kept:
         print(f"{what}: {', '.join(f'{each:.2f}' for each in found)}", file=sys.stderr, flush=True)
         if self.path:
             self.path.write_text(json.dumps(self.every, indent=1))
+
+
+def size_of(given: argparse.Namespace, numbers: Iterable[str], choices: Iterable[str]) -> str:
+    """What figures depend on, in words: numbers by name, choices where they are taken."""
+    words = [f"{name} {getattr(given, name)}" for name in numbers]
+    return ", ".join(words + [name for name in choices if getattr(given, name)])

@@ -2,13 +2,14 @@
 
     python tools/reproduce/nes_networks.py [--small] [--write] [--width N] [--iterations N]
                                            [--epochs N] [--images N] [--judged N] [--masks N]
-                                           [--half] [--redraw] [--stay] [--kept FILE]
+                                           [--half] [--redraw] [--cool] [--stay] [--kept FILE]
                                            [--methods NAME ...] [--unseen DIGITS ...]
 
 Data and figures as in nes_mnist.py, images padded to 32 x 32.  The network is the paper's, of
 `width` 64 there; 10 iterations of 25 epochs, L1, Adam 1e-3, x^0 = y / 2, weights renewed in every
 iteration (--stay: kept, as in the released code).  --redraw: pairs drawn anew in every epoch.
---half: masks in bfloat16 while learning.  --kept: figures found so far; what is in it is not run
+--cool: the rate of learning falls to nothing in every iteration.  --half: masks in bfloat16 while
+learning.  --kept: figures found so far; what is in it is not run
 again.  Supervised: the same network on the true pairs, as many epochs as NES has in all, judged
 as often; its weights stay.  AM and LMM learn for `masks` epochs; the paper gives neither these nor
 LMM's generators, codes and steps, nor the weight of AM's prior.  The paper's own size takes hours
@@ -22,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from figures import Row, arguments, publish, table
-from kept import Kept
+from kept import Kept, size_of
 from mnist import Images
 from nes_mnist import pictures, quality, sets
 
@@ -43,6 +44,7 @@ PUBLISHED = {  # X, B: PSNR and SSIM
 }  # fmt: skip
 NONE = (None, None)
 MEASURES = ("PSNR", "SSIM")
+CHOICES = ("half", "redraw", "cool", "stay")
 SEARCH = 60  # steps for the codes of new mixtures
 
 
@@ -68,7 +70,9 @@ def methods(
         return latent_mixture_masking(b, mixed, Latent(given.masks, search=SEARCH, **make))
 
     def learn(renew: bool) -> Learn:
-        return learner(given.epochs, renew=renew, redraw=given.redraw, half=given.half, **make)
+        return learner(
+            given.epochs, renew=renew, redraw=given.redraw, half=given.half, cool=given.cool, **make
+        )
 
     def nes(first: Callable[[], Separate] | None = None) -> Iterator[Separate]:
         start = mixed - first()(mixed) if first else None
@@ -121,7 +125,7 @@ def main() -> None:
     given = arguments(
         __doc__,
         **{name: {"type": int, "default": value} for name, value in numbers.items()},
-        **{name: {"action": "store_true"} for name in ("half", "redraw", "stay")},
+        **{name: {"action": "store_true"} for name in CHOICES},
         kept={"type": Path},
         methods={"nargs": "+", "choices": names, "default": names},
         unseen={"nargs": "+", "choices": ways, "default": ways},
@@ -129,9 +133,7 @@ def main() -> None:
     if given.small:
         given.width, given.iterations, given.epochs, given.images = 8, 2, 1, 1000
         given.judged, given.masks = 200, 1
-    told = ("half", "redraw", "stay")
-    size = ", ".join([f"{name} {getattr(given, name)}" for name in numbers]
-                     + [name for name in told if getattr(given, name)])  # fmt: skip
+    size = size_of(given, numbers, CHOICES)
     body = f"Run with {size}.\n\n{table(rows(given, size))}"
     publish("NES, table 1 on MNIST: networks", body, given.write)
 

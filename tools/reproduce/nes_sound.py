@@ -2,16 +2,17 @@
 
     python tools/reproduce/nes_sound.py --data FOLDER [--small] [--write] [--width N] [--clips N]
                                         [--iterations N] [--epochs N] [--masks N] [--judged N]
-                                        [--half] [--kept FILE] [--methods NAME ...]
-                                        [--unseen WHAT ...]
+                                        [--half] [--redraw] [--cool] [--kept FILE]
+                                        [--methods NAME ...] [--unseen WHAT ...]
 
 The paper's network on patches of 257 bins by 64 frames, |STFT| as it is, window 400 in FFTs of
 512, hop 160, 16 kHz; L1, Adam 1e-3, weights kept from iteration to iteration as in the released
-code; there width 64, ten iterations of 25 epochs.  AM learns for `masks` epochs.  --half: masks in
+code; there width 64, ten iterations of 25 epochs.  AM learns for `masks` epochs.  --redraw: pairs
+drawn anew in every epoch.  --cool: the rate falls to nothing in every iteration.  --half: masks in
 bfloat16 while learning.  --kept: figures found so far; what is in it is not run again.  Speech and
-noise of --data (sets speech_train,
-noise_train; judged on speech_test, noise_test) in place of LRW and ESC-50, clips of 2.56 s, each
-at the same root mean square: the paper does not tell its levels.  The mixture's phase is kept.
+noise of --data (sets speech_train, noise_train; judged on speech_test, noise_test) in place of LRW
+and ESC-50, clips of 2.56 s, each at the same root mean square: the paper does not tell its levels.
+The mixture's phase is kept.
 Figures: medians over clips of BSS eval's SDR, one tap, of the source that is not observed.
 """
 
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from figures import Row, arguments, publish, table
-from kept import Kept
+from kept import Kept, size_of
 from numpy.typing import NDArray
 from recordings import DATA, Samples, manifest, peaked
 
@@ -38,6 +39,7 @@ RATE, FRAMES, PATCHES = 16000, 64, 4
 TRANSFORM = Transform(512, 160, 400, True)
 LENGTH = TRANSFORM.HOPSIZE * (PATCHES * FRAMES - 4)  # samples of a clip, with silence around
 BASES = 64
+CHOICES = ("half", "redraw", "cool")
 PUBLISHED = {
     "speech": {"Const": 3.0, "NMF": 2.7, "AM": 6.0, "NES": 7.8, "AM+NES": 7.2, "supervised": 8.0},
     "noise": {"Const": 3.0, "NMF": 2.8, "AM": 5.2, "NES": 6.3, "AM+NES": 6.4, "supervised": 8.1},
@@ -139,6 +141,7 @@ def methods(
 
     own : the part of b within y, which only a supervised network is told.
     """
+    chosen = {name: getattr(given, name) for name in CHOICES}
 
     @cache
     def am() -> Separate:
@@ -148,11 +151,11 @@ def methods(
         yield judged - separate(judged)
 
     def nes(start: Patches | None) -> Iterator[Patches]:
-        learn = learner(given.epochs, given.width, renew=False, half=given.half)
+        learn = learner(given.epochs, given.width, renew=False, **chosen)
         for separate, _ in eggs(b, y, learn, iterations=given.iterations, start=start):
             yield from rest(separate)
 
-    told = learner(given.epochs * given.iterations, given.width, half=given.half)
+    told = learner(given.epochs * given.iterations, given.width, **chosen)
     return {
         "Const": lambda: iter([judged]),
         "NMF": lambda: iter([by_nmf(b, y, judged)]),
@@ -186,7 +189,7 @@ def main() -> None:
     numbers = {"width": 64, "iterations": 10, "epochs": 25, "masks": 25, "clips": 1000,
                "judged": 100}  # fmt: skip
     more = {name: {"type": int, "default": value} for name, value in numbers.items()}
-    more |= {"half": {"action": "store_true"}, "kept": {"type": Path}}
+    more |= {name: {"action": "store_true"} for name in CHOICES} | {"kept": {"type": Path}}
     names = list(PUBLISHED["speech"])
     more["methods"] = {"nargs": "+", "choices": names, "default": names}
     ways = list(PUBLISHED)
@@ -195,7 +198,7 @@ def main() -> None:
     if given.small:
         given.width, given.iterations, given.epochs, given.masks = 4, 1, 1, 1
         given.clips, given.judged = 20, 5
-    size = ", ".join(f"{name} {getattr(given, name)}" for name in numbers)
+    size = size_of(given, numbers, CHOICES)
     body = f"Run with {size}.\n\n{table(rows(given, size))}"
     publish("NES, table 2's task in small", body, given.write)
 
