@@ -12,10 +12,12 @@ import time
 
 import numpy as np
 import pytest
+from command_line import refused
 from control_room import served_line, sounding
 
 import rtsep
 from models import model
+from rtsep.cli.serving import free_instance
 from rtsep.control import places
 from rtsep.control.places import answers, chosen, free_name, runtime_folder, socket_path
 from rtsep.control.serve import DEAF, serve
@@ -147,6 +149,17 @@ def test_a_second_instance_has_another_name_and_a_taken_one_is_told():
     assert "instance 'main' is running already" in said[0]
     with pytest.raises(ConnectionError, match="no rtsep is running"):
         chosen(None)
+
+
+@pytest.mark.parametrize("words", [["--virtual"], ["--input-file", "mic.wav"]])
+def test_live_takes_no_name_of_one_that_runs(words):
+    """It would take its virtual microphone away at the end, and write over its last state."""
+    with socket.socket(socket.AF_UNIX) as there:
+        there.bind(str(socket_path("studio")))
+        there.listen()
+        told = refused("live", *words, "--instance", "studio")
+        assert told == "instance 'studio' is running already (running: studio)"
+        assert free_instance("other") == "other"
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "x" * 65, "\0", "-x"])

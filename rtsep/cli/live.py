@@ -168,8 +168,8 @@ def live(
     if back:
         instance, seconds = back.instance, back.left
         start, values = starting("last", instance), {}
-    elif input_file is None:
-        instance = instance or free_instance()
+    elif instance or input_file is None:
+        instance = free_instance(instance)
     with journal(log) as book:
         run = Run(
             engine=made_of(start) | values, preset=start, instance=instance, osc=osc, log=book,

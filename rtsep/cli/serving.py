@@ -83,14 +83,20 @@ def _as_mapped(instance: str | None) -> "Preset":
     return presets.Preset(mappings=last.mappings)
 
 
-def free_instance() -> str | None:
-    """A name that no running instance has; None where sockets have no folder."""
-    from rtsep.control.places import free_name
+def free_instance(wanted: str | None = None) -> str | None:
+    """A name that no running instance has; None where sockets have no folder.
+
+    OSError where one has the name that is wanted: they would share devices and the last state.
+    """
+    from rtsep.control.places import free_name, running
 
     try:
-        return free_name()
+        taken = running()
     except OSError:
-        return None
+        return wanted
+    if wanted in taken:
+        raise OSError(f"instance {wanted!r} is running already (running: {', '.join(taken)})")
+    return wanted or free_name()
 
 
 def made_of(preset: "Preset") -> dict[str, Any]:
