@@ -80,8 +80,10 @@ def test_the_command_in_the_unit_runs(home):
 
 def test_what_it_may_do_leaves_sound_alone(home):
     run("install")
-    service = parsed(home / "config/systemd/user/rtsep.service")["Service"]
+    unit = parsed(home / "config/systemd/user/rtsep.service")
+    service = unit["Service"]
     assert service["Restart"] == "on-failure"
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0"  # a microphone may come late
     assert service["NoNewPrivileges"] == "yes"
     assert "AF_UNIX" in service["RestrictAddressFamilies"]
     assert not {"MemoryDenyWriteExecute", "RestrictRealtime", "PrivateDevices", "PrivateNetwork",

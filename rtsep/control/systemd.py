@@ -22,8 +22,8 @@ UNIT = """{mark}
 [Unit]
 Description=rtsep: {title}
 After=pipewire.service pipewire-pulse.service wireplumber.service pulseaudio.service
-StartLimitIntervalSec=300
-StartLimitBurst=30
+# It starts again for as long as it takes: the microphone may be plugged in at noon.
+StartLimitIntervalSec=0
 
 [Service]
 Type=exec
