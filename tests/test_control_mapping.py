@@ -294,6 +294,28 @@ def test_a_control_is_not_told_what_it_said_nor_believed_when_it_repeats_what_it
     assert not echo.is_echo(fader, Gesture("cc", 1, 7, message[2] + 1))
 
 
+@pytest.mark.parametrize("kind", ["cc14", "nrpn"])
+@pytest.mark.parametrize("touched", [False, True])
+def test_neither_half_of_fourteen_bits_is_believed_when_it_is_an_echo(kind, touched):
+    echo, fader, reading = Echo(), Mapping("strength", kind, 3), Hands().reading
+
+    def said(messages):
+        return [
+            (echo.is_echo(fader, gesture), gesture.value)
+            for message in messages for gesture in gestures(message, reading)
+            if fader.hears(gesture)
+        ]  # fmt: skip
+
+    if touched:  # it sends both halves
+        said(Echo().answer(fader, PARAMETERS["strength"], 0.123))
+    for value in (0.6, 0.0, 76 * 128 / 16383, 0.6004, 1.0):
+        told = echo.answer(fader, PARAMETERS["strength"], value)
+        assert [each for each, _ in said(told)] == [True, True]
+    for value in (9830, 76 * 128, 76 * 128 + 1):  # moved by hand, across one coarse step
+        moved = said(Echo().answer(fader, PARAMETERS["strength"], value / 16383))
+        assert moved[-1] == (False, value)
+
+
 def test_a_fader_for_all_channels_is_answered_on_its_own():
     echo, fader = Echo(), cc()[0]
     echo.is_echo(fader, Gesture("cc", 5, 7, 1))

@@ -49,10 +49,14 @@ def shown(mapping: Mapping, parameter: Parameter, value: Value) -> int:
 
 @dataclass
 class Echo:
-    """What every control last said or was told.  channels : where those for any were heard."""
+    """What every control last said or was told.
+
+    channels : where those for any were heard.  halves : of which the fine part is awaited.
+    """
 
     last: dict[Mapping, int] = field(default_factory=dict)
     channels: dict[Mapping, int] = field(default_factory=dict)
+    halves: set[Mapping] = field(default_factory=set)
 
     def is_echo(self, mapping: Mapping, gesture: Gesture) -> bool:
         """Whether a control says what it was told or has said; keeps it as its last otherwise."""
@@ -61,10 +65,25 @@ class Echo:
             return False
         if not mapping.feedback:
             return False
+        if self._is_half(mapping, gesture):
+            return True
         value = round(gesture.position * TOPS[mapping.kind])
         same = self.last.get(mapping) == value
         self.last[mapping] = value
         return same
+
+    def _is_half(self, mapping: Mapping, gesture: Gesture) -> bool:
+        """Whether it is the coarse part of what a control of 14 bits shows: its fine one will tell.
+
+        Two of them in a row are what the control says.
+        """
+        coarse = gesture.value if gesture.top == SEVEN else gesture.value / 128
+        shows = mapping.kind in ("cc14", "nrpn") and self.last.get(mapping, -1) >> 7 == coarse
+        if shows and mapping not in self.halves:
+            self.halves.add(mapping)
+            return True
+        self.halves.discard(mapping)
+        return False
 
     def answer(self, mapping: Mapping, parameter: Parameter, value: Value) -> list[bytes]:
         """The messages that show a new value; none where the control shows it already."""
@@ -74,5 +93,6 @@ class Echo:
         if self.last.get(mapping) == wanted:
             return []
         self.last[mapping] = wanted
+        self.halves.discard(mapping)
         channel = mapping.channel or self.channels.get(mapping, 1)
         return _bytes(mapping.kind, channel, mapping.number, wanted)
