@@ -92,6 +92,16 @@ def test_it_stops_when_nobody_has_heard_it_for_long_and_starts_at_once(stream, d
     assert (stream.engine.live, stream.engine.halted, stream.engine.unheard) == (True, False, False)
 
 
+def test_without_its_device_it_stops_at_once_whoever_hears(stream, device):
+    stream.heed(True, False)
+    assert stream.stopped
+    stream.check()
+    stream.heed(True, False)
+    stream.heed(True)
+    assert not stream.stopped
+    assert device.did == ["start", "stop", "start"]
+
+
 def test_a_stopped_stream_is_no_dead_server(stream, device, monkeypatch):
     monkeypatch.setattr(soundcard, "STALL", 0.05)
     left_alone(stream)

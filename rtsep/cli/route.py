@@ -52,11 +52,27 @@ def devices_for(
 
 
 @contextmanager
-def resting(virtual: "Virtual", stems: Sequence[str], stream: "SoundcardStream") -> Iterator[None]:
-    """Let the stream rest, and stop, while no program records the virtual microphone."""
-    from rtsep.ports.listeners import listening
+def heeding(
+    virtual: "Virtual", stems: Sequence[str], real: str, always: bool, stream: "SoundcardStream"
+) -> Iterator[None]:
+    """Let the stream rest, and stop, while no program records the virtual microphone.
 
-    with listening(virtual, stems, stream.heed):
+    It stops as well while the real device is not there.  always : whoever records.
+    """
+    from rtsep.ports.listeners import listening, recorders_of
+    from rtsep.ports.presence import Presence
+
+    said = True
+
+    def tell(heard: bool, there: bool) -> None:
+        nonlocal said
+        if there != said:
+            say(f"{real} is back" if there else f"{real} is gone; waiting for it")
+        said = there
+        stream.heed(heard, there)
+
+    recorders = recorders_of(virtual, stems, always)
+    with listening(recorders, Presence(real, virtual.playback), tell):
         yield
 
 

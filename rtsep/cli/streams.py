@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rtsep.cli.journal import Journal, written
 from rtsep.cli.options import make_engine, say
 from rtsep.cli.returning import Return, again, patient
-from rtsep.cli.route import PLUGIN, PLUGIN_MISSING, devices_for, named, resting
+from rtsep.cli.route import PLUGIN, PLUGIN_MISSING, devices_for, heeding, named
 from rtsep.cli.serving import served
 
 if TYPE_CHECKING:
@@ -200,11 +200,11 @@ def through_virtual(devices: dict[str, Any], run: Run) -> tuple["Engine", Report
             stems = sources_of(run.engine["models"]) if run.stems else ()
             real = stack.enter_context(devices_for(device, wanted, channels, run.default, stems))
         ends = (device.title, real) if run.playback else (real, device.title)
-        rests = not (run.playback or run.always)
+        always = run.playback or run.always
         try:
             engine, report = through_soundcard(
                 devices | PLUGIN, run, names={end: real}, way=" to ".join(ends),
-                beside=partial(resting, device, stems) if rests else nullcontext,
+                beside=partial(heeding, device, stems, real, always),
             )  # fmt: skip
         except ValueError as error:
             if repr(PLUGIN["source"]) in str(error) or "host API" in str(error):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from rtsep.ports.presence import Presence
 from rtsep.ports.virtual import Virtual, letters, modules_of, server
 
 GLANCE = 1.0  # seconds between two looks where nothing seems to happen
@@ -18,7 +19,8 @@ LINGER = 1.0  # seconds after the last recorder in which the next one finds all 
 STEP = 0.25  # seconds to end at most
 PATIENCE = 5.0  # seconds for what it does just then
 CALM = 0.02  # seconds between two looks at least
-Tell = Callable[[bool], None]
+Look = Callable[[Any], bool]
+Tell = Callable[[bool, bool], None]  # whether anyone records, whether the real device is there
 
 
 def names_of(virtual: Virtual, stems: Sequence[str]) -> list[str]:
@@ -54,7 +56,7 @@ class _Stir:
 
     def __init__(self, pulse: Any) -> None:
         self._pulse, self._came = pulse, False
-        pulse.event_mask_set("source", "source_output", "sink_input")
+        pulse.event_mask_set("source", "source_output", "sink", "sink_input")
         pulse.event_callback_set(self._hear)
 
     def _hear(self, _: Any) -> None:
@@ -73,29 +75,43 @@ class _Stir:
         return came
 
 
-def _follow(virtual: Virtual, stems: Sequence[str], tell: Tell, ended: threading.Event) -> None:
+def _follow(
+    recorders: tuple[Look, Look], presence: Presence, tell: Tell, ended: threading.Event
+) -> None:
     with server() as pulse:
         stir, last = _Stir(pulse), time.monotonic()
-        look = is_recorded
+        look = recorders[0]
         while not ended.is_set():
-            recorded = look(pulse, virtual, stems)
+            recorded, there = look(pulse), presence.look(pulse)
             if recorded:
                 last = time.monotonic()
-            tell(time.monotonic() - last < LINGER)
-            look = is_recorded if stir.wait(ended) or recorded else runs
+            tell(time.monotonic() - last < LINGER, there)
+            look = recorders[0 if stir.wait(ended) or recorded else 1]
+
+
+def recorders_of(virtual: Virtual, stems: Sequence[str], always: bool) -> tuple[Look, Look]:
+    """How to see whether anyone records: where something changed, and where nothing seems to.
+
+    always : as if somebody did.
+    """
+    if always:
+        return lambda _: True, lambda _: True
+    return (
+        lambda pulse: is_recorded(pulse, virtual, stems), lambda pulse: runs(pulse, virtual, stems),
+    )  # fmt: skip
 
 
 @contextmanager
-def listening(virtual: Virtual, stems: Sequence[str], tell: Tell) -> Iterator[None]:
-    """For as long as it lasts, `tell` hears in a thread of its own whether anyone records."""
+def listening(recorders: tuple[Look, Look], presence: Presence, tell: Tell) -> Iterator[None]:
+    """For as long as it lasts, `tell` hears in a thread of its own who is there at both ends."""
     ended = threading.Event()
 
     def follow() -> None:
         while not ended.is_set():
             with suppress(OSError):
-                _follow(virtual, stems, tell, ended)
+                _follow(recorders, presence, tell, ended)
             if not ended.is_set():
-                tell(True)
+                tell(True, True)
             ended.wait(GLANCE)
 
     thread = threading.Thread(target=follow, name="rtsep-listeners", daemon=True)

@@ -177,11 +177,16 @@ class SoundcardStream:
         """Whether it is stopped because nobody hears it.  Any thread."""
         return self._stopped
 
-    def heed(self, heard: bool) -> None:
-        """Told at least once a second whether anybody hears it.  One thread, any."""
+    def heed(self, heard: bool, there: bool = True) -> None:
+        """Told at least once a second whether anybody hears it.  One thread, any.
+
+        there : whether its devices are there; where not it stops at once, and goes on with them.
+        """
         self.engine.unheard = not heard
         now = time.monotonic()
-        if heard or self.engine.attended:
+        if not there:
+            self._turn(stopped=True)
+        elif heard or self.engine.attended:
             self._heard = now
             self._turn(stopped=False)
         elif now - self._heard > UNHEARD:
