@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
 from command_line import rtsep as rtsep_
@@ -12,7 +14,8 @@ from hypothesis import strategies as st
 
 import rtsep
 from models import model
-from rtsep.control import presets, serve
+from rtsep.control import presets, serve, shelf
+from rtsep.control.desk import Busy
 from rtsep.control.mapping import Mapping
 from rtsep.control.presets import Preset, PresetError, from_toml, migrated, path_of, to_toml
 from rtsep.control.surface import Surface
@@ -193,6 +196,26 @@ def test_a_disk_that_is_full_is_said_once_and_control_goes_on(monkeypatch):
         until(lambda: said)
         assert line.ask(do="set", id="strength", value=0.5)["ok"]
     assert "the last state is not kept" in said[0]
+
+
+def test_the_last_state_is_kept_after_moments_that_were_too_busy(monkeypatch):
+    done, said, tries = Future(), [], iter([Busy("too much"), TimeoutError(), Busy("too much")])
+    done.set_result(Preset(midi="nano"))
+
+    def ask(_):
+        for error in tries:
+            raise error
+        return done
+
+    monkeypatch.setattr(shelf, "OFTEN", 0.01)
+    desk = SimpleNamespace(ask=ask, listen=lambda _: None)
+    memory = shelf.Memory(desk, SimpleNamespace(capture=None), "main", said.append)
+    memory.start()
+    until(path_of("last").exists)
+    memory.close()
+    assert presets.load("last").midi == "nano"
+    begin = "the last state is not kept: "
+    assert said == [begin + "too much", begin + "no answer within 0.01 s", begin + "too much"]
 
 
 def test_presets_by_number_are_in_the_order_of_their_names():

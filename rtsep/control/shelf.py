@@ -93,6 +93,7 @@ class Memory:
     def __init__(self, desk: Desk, shelf: Shelf, instance: str, say: Callable[[str], None]) -> None:
         self._desk, self._shelf, self._instance, self._say = desk, shelf, instance, say
         self._changed, self._stop = threading.Event(), threading.Event()
+        self._said = ""
         self._thread = threading.Thread(target=self._run, name="rtsep-memory", daemon=True)
 
     def start(self) -> None:
@@ -114,18 +115,20 @@ class Memory:
 
     def _run(self) -> None:
         while not self._stop.wait(OFTEN):
-            if not self._write():
-                return
+            self._write()
 
-    def _write(self) -> bool:
-        """Whether to go on."""
+    def _write(self) -> None:
+        """What fails is told once, and tried again."""
         if not self._changed.is_set():
-            return True
+            return
         self._changed.clear()
         try:
             state: Any = self._desk.ask(self._shelf.capture).result(OFTEN)
             presets.save(LAST, state, self._instance)
+            self._said = ""
         except (OSError, TimeoutError) as error:
-            self._say(f"the last state is not kept: {' '.join(str(error).split())}")
-            return False
-        return True
+            self._changed.set()
+            words = " ".join(str(error).split()) or f"no answer within {OFTEN:g} s"
+            if words != self._said:
+                self._say(f"the last state is not kept: {words}")
+            self._said = words
