@@ -1,5 +1,6 @@
 """OSC: set and asked from another program, bounded, and never believed."""
 
+import logging
 import socket
 
 import numpy as np
@@ -137,6 +138,14 @@ def test_noise_is_ignored_and_the_sound_goes_on(osc):
         before = engine.meters().samples
         until(lambda: engine.meters().samples > before)
     assert 0 <= engine.get("strength") <= 1
+
+
+def test_noise_writes_no_lines_of_its_own(caplog):
+    for data in (b"noise", b"", b"/rtsep/strength\0,c\0\0abcd", b"#bundle\0" + b"\0" * 16):
+        messages(data)
+    assert caplog.messages == []
+    logging.warning("others are heard")
+    assert caplog.messages == ["others are heard"]
 
 
 def test_a_port_in_use_is_told_and_the_rest_goes_on(osc, own_folders):

@@ -5,10 +5,12 @@ Answers go to who asked: `/rtsep/<id> value`, or `/rtsep/error "one line"`.  Aft
 """
 
 import ipaddress
+import logging
 import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from rtsep.control.desk import Busy, Change, Desk
@@ -35,10 +37,17 @@ def place(text: str) -> Address:
         raise ValueError(f"OSC host {host!r:.60} is no IPv4 address") from None
 
 
+@cache
+def _quiet() -> None:
+    """Keep python-osc from a line on standard error for every datagram that is no OSC."""
+    logging.getLogger().addFilter(lambda record: "pythonosc" not in record.pathname)
+
+
 def messages(data: bytes) -> list[tuple[str, list[Any]]]:
     """Addresses and arguments of a datagram, a bundle's in order; none of what is no OSC."""
     from pythonosc.osc_packet import OscPacket, ParseError
 
+    _quiet()
     if len(data) > LARGEST:
         return []
     try:
