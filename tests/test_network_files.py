@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from made_files import network_card, opens, refusal
-from networks import constant, fixed, gru, node, proto, saved, smoothed
+from networks import F, constant, fixed, gru, node, proto, saved, smoothed
 from onnx import helper
 
 from rtsep.artefacts import library, runtime, trial
@@ -229,6 +229,32 @@ def test_memory_beyond_the_cards_word_is_refused_by_a_trial(tmp_path):
     sizes = {"shape": [1 << 22, 1, 513], "axis": [0]}
     bomb = proto(nodes, [constant(*each, np.int64) for each in sizes.items()], opset=18)
     assert "does not load and run in 67108864 bytes" in refusal(saved(tmp_path / "bomb.onnx", bomb))
+
+
+def sized_by(nodes, **constants):
+    """A mask over a frame repeated as often as `count` says, which the nodes make."""
+    told = [
+        node("Concat", "count bins", "dims", axis=0), node("Expand", "magnitude dims", "vast"),
+        node("ReduceMean", "vast", "mean", axes=[0], keepdims=1), node("Clip", "mean", "mask"),
+    ]  # fmt: skip
+    held = [constant(name, *value) for name, value in constants.items()]
+    return proto([*nodes, *told], [constant("bins", [F], np.int64), *held])
+
+
+def test_memory_that_the_sound_would_ask_for_is_refused(tmp_path):
+    """Nothing in silence, in which a file is tried; gigabytes in a loud frame."""
+    nodes = [
+        node("ReduceMax", "magnitude", "most", keepdims=0, axes=[0, 1]),
+        node("Mul", "most much", "more"), node("Cast", "more", "n", to=7),
+        node("Add", "n one", "count"),
+    ]  # fmt: skip
+    made = sized_by(nodes, much=([1e6],), one=([1], np.int64))
+    assert "'Expand' takes a size from the sound" in refusal(saved(tmp_path / "net.onnx", made))
+
+
+def test_sizes_of_frames_and_constants_may_tell_sizes():
+    nodes = [node("Shape", "magnitude", "shape"), node("Gather", "shape first", "count")]
+    read_network(sized_by(nodes, first=([0], np.int64)).SerializeToString())
 
 
 def test_a_graph_that_does_not_hold_together_is_refused_by_a_trial(tmp_path):

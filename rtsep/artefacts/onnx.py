@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.artefacts.card import CardError
+from rtsep.artefacts.flow import refuse_sizes_by_sound
 from rtsep.artefacts.protobuf import Message, Reader, embedded, integer, integers, string
 
 OPSETS = (17, 26)  # first and last
@@ -101,6 +102,16 @@ class Graph:
     operators: frozenset[str]
 
 
+@dataclass(frozen=True)
+class Node:
+    """One operation.  attributes : whole numbers and lists of them; others are left out."""
+
+    operator: str
+    inputs: list[str]
+    outputs: list[str]
+    attributes: dict[str, Any]
+
+
 def walk(content: bytes, longest: int) -> Graph:
     """The graph of a file; CardError for what may not be in one.
 
@@ -119,13 +130,15 @@ def walk(content: bytes, longest: int) -> Graph:
         if graph[name]:
             raise CardError(f"graph: has {name} tensors (wanted: plain ones)")
     size = sum(_tensor_bytes(reader, each) for each in graph["initialisers"])
-    operators, constants = _walk_nodes(reader, graph["nodes"])
+    steps, constants = _walk_nodes(reader, graph["nodes"])
+    inputs = _values(reader, graph["inputs"], "input")
+    refuse_sizes_by_sound(steps, inputs)
     return Graph(
         _metadata(reader, model["metadata"], longest),
-        _values(reader, graph["inputs"], "input"),
+        inputs,
         _values(reader, graph["outputs"], "output"),
         size + constants,
-        operators,
+        frozenset(step.operator for step in steps),
     )
 
 
@@ -213,11 +226,11 @@ def _tensor_bytes(reader: Reader, value: Any) -> int:
     return size
 
 
-def _walk_nodes(reader: Reader, nodes: list[Any]) -> tuple[frozenset[str], int]:
-    """Operators in use, and bytes of the constants in their attributes."""
+def _walk_nodes(reader: Reader, nodes: list[Any]) -> tuple[list[Node], int]:
+    """Operations, without attributes, and bytes of the constants in these."""
     if len(nodes) > MAX_NODES:
         raise CardError(f"graph: {len(nodes)} nodes (at most {MAX_NODES})")
-    used, size = set(), 0
+    steps, size = [], 0
     for each in nodes:
         node = reader.read(embedded(each, "node"), NODE)
         operator, domain = string(node["operator"], "node"), string(node["domain"], "node")
@@ -227,9 +240,15 @@ def _walk_nodes(reader: Reader, nodes: list[Any]) -> tuple[frozenset[str], int]:
             )
         if operator not in OPERATORS:
             raise CardError(f"operator {operator[:64]!r} is not allowed in a network")
-        used.add(operator)
+        steps.append(Node(operator, *_ends(node), {}))
         size += sum(_attribute_bytes(reader, each) for each in node["attributes"])
-    return frozenset(used), size
+    return steps, size
+
+
+def _ends(node: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Names of inputs and outputs."""
+    inputs, outputs = ([string(e, "node") for e in node[side]] for side in ("inputs", "outputs"))
+    return inputs, outputs
 
 
 def _attribute_bytes(reader: Reader, value: Any) -> int:
@@ -240,16 +259,6 @@ def _attribute_bytes(reader: Reader, value: Any) -> int:
         raise CardError(f"attribute {name!r} holds a {surplus[0]} (wanted: numbers)")
     tensors = [*attribute["tensors"], *([attribute["tensor"]] if attribute["tensor"] else [])]
     return sum(_tensor_bytes(reader, each) for each in tensors)
-
-
-@dataclass(frozen=True)
-class Node:
-    """One operation.  attributes : whole numbers and lists of them; others are left out."""
-
-    operator: str
-    inputs: list[str]
-    outputs: list[str]
-    attributes: dict[str, Any]
 
 
 def nodes_and_constants(content: bytes) -> tuple[list[Node], dict[str, NDArray[Any]]]:
@@ -269,8 +278,7 @@ def _node(reader: Reader, value: Any) -> Node:
         name = string(attribute["name"], "attribute")
         given = attribute["i"] if attribute["i"] is not None else attribute["ints"]
         attributes[name] = given if isinstance(given, int) else integers(given, name, SHAPES)
-    inputs, outputs = ([string(e, "node") for e in node[side]] for side in ("inputs", "outputs"))
-    return Node(string(node["operator"], "node"), inputs, outputs, attributes)
+    return Node(string(node["operator"], "node"), *_ends(node), attributes)
 
 
 def _constant(reader: Reader, value: Any) -> tuple[str, NDArray[Any]]:
