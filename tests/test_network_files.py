@@ -17,6 +17,7 @@ from onnx import helper
 from rtsep.artefacts import library, runtime, trial
 from rtsep.artefacts.card import CardError, to_json
 from rtsep.artefacts.network import load_network, read_network, tensors_of
+from rtsep.artefacts.onnx import nodes_and_constants
 
 GRU, SMOOTHED = gru().SerializeToString(), smoothed().SerializeToString()
 
@@ -255,6 +256,14 @@ def test_memory_that_the_sound_would_ask_for_is_refused(tmp_path):
 def test_sizes_of_frames_and_constants_may_tell_sizes():
     nodes = [node("Shape", "magnitude", "shape"), node("Gather", "shape first", "count")]
     read_network(sized_by(nodes, first=([0], np.int64)).SerializeToString())
+
+
+def test_long_lists_of_whole_numbers_are_read():
+    """Of a file that is a network, there is no reason to fail."""
+    made = fixed()
+    made.graph.node.insert(0, node("Constant", "", "many", value_ints=[*range(300)]))
+    nodes, _ = nodes_and_constants(read_network(made.SerializeToString()).content)
+    assert nodes[0].attributes == {"value_ints": [*range(300)]}
 
 
 def test_a_graph_that_does_not_hold_together_is_refused_by_a_trial(tmp_path):

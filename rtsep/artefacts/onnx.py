@@ -31,6 +31,7 @@ ITEM_BYTES = {
     11: 8,
 }  # float, (u)int8, int32, int64, bool, double
 SHAPES = 8  # dimensions of a tensor
+LIST = 1 << 12  # whole numbers of an attribute
 
 OPERATORS = frozenset(
     """
@@ -277,7 +278,7 @@ def _node(reader: Reader, value: Any) -> Node:
         attribute = reader.read(each, ATTRIBUTE)
         name = string(attribute["name"], "attribute")
         given = attribute["i"] if attribute["i"] is not None else attribute["ints"]
-        attributes[name] = given if isinstance(given, int) else integers(given, name, SHAPES)
+        attributes[name] = given if isinstance(given, int) else integers(given, name, LIST)
     return Node(string(node["operator"], "node"), *_ends(node), attributes)
 
 
