@@ -8,9 +8,12 @@ import pytest
 import soundfile
 import torch
 
+from rtsep.artefacts.network import save_network
 from rtsep.learn import offline, starts
 from rtsep.learn.corpus import recordings
 from rtsep.learn.estimates import estimates, excerpts, pieces
+from rtsep.learn.export import carded, exported
+from rtsep.learn.network import SIZES, seeded
 from rtsep.learn.networks import Task, learn_network
 from rtsep.learn.scenes import BINS
 from rtsep.learn.tapes import tape
@@ -140,9 +143,6 @@ def test_a_streaming_network_learns_from_estimates(heard, tmp_path, method, init
 
 
 def test_a_network_teaches_another(heard, tmp_path):
-    from rtsep.artefacts.network import save_network
-    from rtsep.learn.export import carded
-
     first = learn_network(task(heard, "supervised", tmp_path / "a"), name="n", source="tones")
     save_network(tmp_path / "teacher.onnx", first)
     given = task(heard, "distil", tmp_path / "b", init=str(tmp_path / "teacher.onnx"))
@@ -153,6 +153,23 @@ def test_a_network_teaches_another(heard, tmp_path):
     learn_network(given, name="n")
     assert len(before) == 1
     assert len({*(tmp_path / "b").glob("estimates-*.pcm")} - before) == 1
+
+
+@pytest.mark.parametrize("size", ["tiny", "dual-tiny"])
+def test_a_teacher_hears_frames_at_its_own_pace(heard, tmp_path, size):
+    """As `separated` runs it, which the engine is held against."""
+    network = exported(seeded(SIZES[size], 0), name="n", sources=[{"name": "x", "role": "keep"}])
+    save_network(tmp_path / "n.onnx", network)
+    x, spec = hiss(0.3, np.random.default_rng(0)), offline.stream_spec(RATE, "high")
+    found = offline.filtered(x, spec, starts.by_network(tmp_path / "n.onnx"))
+    np.testing.assert_allclose(found, offline.separated(network, x), atol=1e-6)
+
+
+def test_a_teacher_of_another_rate_is_refused(tmp_path):
+    network = exported(seeded(SIZES["tiny"], 0), name="n", sources=[{"name": "x", "role": "keep"}])
+    save_network(tmp_path / "n.onnx", carded(network, rate=16000, bandwidth=8000.0))
+    with pytest.raises(ValueError, match=r"1024 samples at 16000 Hz \(wanted: 1024 at 48000 Hz\)"):
+        starts.by_network(tmp_path / "n.onnx")
 
 
 @pytest.mark.parametrize(

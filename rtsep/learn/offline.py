@@ -42,9 +42,22 @@ def masks(network: Network, magnitudes: Array) -> Array:
 def separated(network: Network, samples: Samples, mode: str = "high") -> Samples:
     """The kept source of (n,) samples at the network's rate, its delay taken off."""
     spec = stream_spec(network.card.rate, mode)
+    turns, every = pace(network, spec)
+    return filtered(samples, spec, lambda V: in_turns(network, V, turns), every)
+
+
+def masks_of_hops(network: Network, magnitudes: Array, spec: StreamSpec) -> Array:
+    """Masks (T, F) of |X| (T, F) of every hop of a stream, as `separated` applies them."""
+    turns, every = pace(network, spec)
+    found = in_turns(network, magnitudes[::every], turns)
+    return np.repeat(found, every, axis=0)[: len(magnitudes)]
+
+
+def pace(network: Network, spec: StreamSpec) -> tuple[int, int]:
+    """Networks that take turns, and hops from one frame to the next."""
     hops = max(1, round(network.card.hop / spec.hop))
     turns = phases_of(hops)
-    return filtered(samples, spec, lambda V: in_turns(network, V, turns), hops // turns)
+    return turns, hops // turns
 
 
 def in_turns(network: Network, magnitudes: Array, turns: int) -> Array:

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rtsep.dsp.stream import stream_spec
 from rtsep.learn import beta, nmf
 from rtsep.learn.asvd import adversarial_basis, moments, positive
 from rtsep.learn.estimates import Mask, excerpts
-from rtsep.learn.scenes import BINS, UNITS
+from rtsep.learn.scenes import BINS, RATE, UNITS, WINDOW
 from rtsep.learn.tapes import Tape
 from rtsep.learn.threads import one_thread
 
@@ -136,12 +137,15 @@ BY: dict[str, Callable[[Heard], Mask]] = {
 def by_network(path: Path) -> Mask:
     """A mask network from a file, of the source that it keeps."""
     from rtsep.artefacts.network import load_network
-    from rtsep.learn.offline import masks
+    from rtsep.learn.offline import masks_of_hops
 
-    network = load_network(path)
-    if network.card.bins != BINS:
-        raise ValueError(f"{path}: {network.card.bins} bins (wanted: {BINS})")
-    return lambda magnitudes: masks(network, magnitudes)
+    network, spec = load_network(path), stream_spec(RATE, "high")
+    if (network.card.window, network.card.rate) != (WINDOW, RATE):
+        raise ValueError(
+            f"{path}: windows of {network.card.window} samples at {network.card.rate} Hz "
+            f"(wanted: {WINDOW} at {RATE} Hz)"
+        )
+    return lambda magnitudes: masks_of_hops(network, magnitudes, spec)
 
 
 def patches(V: Array) -> Array:
