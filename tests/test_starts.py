@@ -149,6 +149,8 @@ def test_a_network_teaches_another(heard, tmp_path):
     assert learn_network(given, name="n").card.quality["method"] == "distil from teacher"
     before = {*(tmp_path / "b").glob("estimates-*.pcm")}
     save_network(tmp_path / "teacher.onnx", carded(first, created="later"))
+    with pytest.raises(ValueError, match="made for init"):
+        learn_network(given, name="n")
     (tmp_path / "b" / "iteration-0.pt").unlink()
     learn_network(given, name="n")
     assert len(before) == 1

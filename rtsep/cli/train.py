@@ -91,7 +91,8 @@ def train(
 ) -> None:
     """Train a mask network of the source that is not observed, and write it.
 
-    Killed or stopped, the same command goes on from its last epoch."""
+    Killed or stopped, the same command goes on from its last epoch; another one needs another
+    --folder."""
     if output.suffix != ".onnx":
         raise ValueError(f"output {output} has suffix {output.suffix!r} (a network: .onnx)")
     refuse_inputs(output, [*observed, *(mixtures or []), *(clean or [])])

@@ -45,13 +45,14 @@ def egg_separation(
     folder: Path, *,
     iterations: int = 10, start: Tape | None = None, renew: bool = False,
     judge: Judge | None = None, told: Told = lambda row: None,
+    made_of: dict[str, str] | None = None,
 ) -> MaskNetwork:  # fmt: skip
     """The network of the last iteration, mask of the unobserved source.
 
     start : x^0 of another method, half of y unless told.  renew : begin every iteration with new
     weights, as the paper says, instead of the last one's, as its released code does.  No mixture is
     made of several sources at once, for none is known alone.  `plan` is of one iteration; each
-    leaves a checkpoint in `folder`, from which a stopped run goes on.
+    leaves a checkpoint in `folder`, from which a stopped run goes on, if `made_of` is the same.
     """
     refine, network = constant(0.5) if start is None else constant(1), None
     source = mixtures if start is None else start
@@ -66,6 +67,7 @@ def egg_separation(
         done = train(
             plan, size, make, folder / f"iteration-{t}.pt",
             judge=judge, told=_numbered(told, t), start=None if renew else network,
+            made_of=made_of,
         )  # fmt: skip
         network = done.network
         refine, source = masked_by(network), mixtures

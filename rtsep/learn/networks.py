@@ -42,7 +42,8 @@ class Task:
     gass learn from, and the rest only judge by.  mixtures : of both, what all but `supervised`
     learn the other from.
     opinion : supervised alone; how much a point of DNSMOS counts in the loss.
-    folder : for tapes and checkpoints; the same task goes on there after a stop.
+    folder : for tapes and checkpoints; the same task goes on there after a stop, another is
+    refused.
     """
 
     method: str
@@ -135,6 +136,7 @@ class _Parts:
     def __init__(self, task: Task, skip: Report) -> None:
         self.task, self.skip = task, skip
         self.used: list[Recording] = []
+        self.heard: dict[str, str] = {}
         self.observed, self.noise = self._parted(task.observed, "observed")
         self.clean, self.speech = self._parted(task.clean, "clean")
         self.mixtures = self._whole(task.mixtures, "mixtures")
@@ -142,7 +144,7 @@ class _Parts:
     def _parted(self, given: Any, what: str) -> tuple["Tape | None", "Tape | None"]:
         if given is None:
             return None, None
-        found = recordings(given, self.skip)
+        found = self._found(given, what)
         learned, judged = parted(found, (1 - HELD_OUT, HELD_OUT))
         if what != "clean" or "clean" in NEEDED.get(self.task.teacher or self.task.method, ()):
             self.used += learned
@@ -151,9 +153,27 @@ class _Parts:
     def _whole(self, given: Any, what: str) -> "Tape | None":
         if given is None:
             return None
-        found = recordings(given, self.skip)
+        found = self._found(given, what)
         self.used += found
         return self._tape(found, what)
+
+    def _found(self, given: Any, what: str) -> list[Recording]:
+        found = recordings(given, self.skip)
+        seconds = sum(each.seconds for each in found)
+        files = stamps(each.name for each in found if Path(each.name).is_file())
+        content = digest([[Path(name).name, *rest] for name, *rest in files])[:8]
+        self.heard[what] = f"{len(found)} recordings of {seconds:.1f} s ({content})"
+        return found
+
+    def made_of(self) -> dict[str, str]:
+        """What another training in the same folder is known by."""
+        task = self.task
+        init = task.teacher or "const"
+        told = {"method": task.method, "init": stamps([init])[0] if Path(init).is_file() else init,
+                "start": task.start, "recipe": task.recipe, "opinion": task.opinion}  # fmt: skip
+        judged = "clean" in NEEDED.get(task.teacher or task.method, ())
+        heard = {k: v for k, v in self.heard.items() if k != "clean" or judged}
+        return {name: str(value) for name, value in (told | heard).items()}
 
     def _tape(self, corpus: Sequence[Recording], what: str) -> "Tape":
         from rtsep.learn.scenes import RATE
@@ -215,8 +235,9 @@ def _supervised(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "Mask
     judge = parts.judge(plan, recipe)
     also = critics(*tapes, recipe, task.opinion) if task.opinion else None
     return train(
-        plan, SIZES[task.size], make, checkpoint, judge=judge, told=told, also=also
-    ).network
+        plan, SIZES[task.size], make, checkpoint, judge=judge, told=told, also=also,
+        made_of=parts.made_of(),
+    ).network  # fmt: skip
 
 
 def _nes(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "MaskNetwork":
@@ -230,7 +251,7 @@ def _nes(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "MaskNetwork
     return egg_separation(
         [(parts.observed, 1.0)], parts.mixtures, recipe, plan, SIZES[task.size], task.folder,
         iterations=task.iterations if task.method == "nes" else 1, start=parts.start(),
-        judge=parts.judge(plan, recipe), told=told,
+        judge=parts.judge(plan, recipe), told=told, made_of=parts.made_of(),
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rtsep.artefacts.whole import write_whole
+from rtsep.learn import checkpoints
 from rtsep.learn.features import HOP_SECONDS
 from rtsep.learn.intelligibility import PIECE_SECONDS, correlation
 from rtsep.learn.network import MaskNetwork, Size, read, seeded, written
@@ -74,16 +74,20 @@ def train(
     plan: Plan, size: Size, make: MakeScenes, checkpoint: Path, *,
     judge: Callable[[MaskNetwork], dict[str, float]] | None = None,
     told: Told = lambda row: None, start: MaskNetwork | None = None,
-    also: Callable[[Any], Also] | None = None,
+    also: Callable[[Any], Also] | None = None, made_of: dict[str, str] | None = None,
 ) -> Progress:  # fmt: skip
     """Train, or go on from `checkpoint` where it exists; DivergedError for no number.
 
     make(seed) : the scenes of one epoch.  judge : figures of a network on held-out scenes.
-    start : weights to begin with.  also(seed) : what is added to the losses of one epoch.
+    told : hears of each epoch, and of the last one again when it goes on.  start : weights to
+    begin with.  also(seed) : what is added to the losses of one epoch.
+    made_of : what else the network comes from, in words; ValueError where a checkpoint is of
+    something else, or of another plan but for its epochs.
     """
-    state = begun(plan, size, start)
+    state, made_of = begun(plan, size, start), made_of or {}
     if checkpoint.exists():
-        resume(state, checkpoint)
+        resume(state, plan, checkpoint, made_of)
+        told(state.history[-1])
     gains = band_gains(device())
     while state.epoch < plan.epochs:
         seed = [plan.seed, state.epoch]
@@ -91,7 +95,7 @@ def train(
         row = {"epoch": float(state.epoch), "loss": float(np.mean(losses))}
         state.history.append(row | (judge(state.network) if judge else {}))
         state.epoch += 1
-        save(state, plan, checkpoint)
+        save(state, plan, checkpoint, made_of)
         told(state.history[-1])
     return state
 
@@ -229,23 +233,22 @@ def _sdr(batch: Batch, g: Any) -> float:
     return float(np.mean(10 * np.log10(kept[both] / error[both])))
 
 
-def save(state: Progress, plan: Plan, path: Path) -> None:
+def save(state: Progress, plan: Plan, path: Path, made_of: dict[str, str]) -> None:
     """Write a checkpoint whole, or leave the one before as it was."""
-    content = {
+    checkpoints.write(path, {
         "network": state.network.state_dict(), "optimiser": state.optimiser.state_dict(),
         "epoch": state.epoch, "history": state.history, "plan": asdict(plan),
-        "size": written(state.network.size),
-    }  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda file: torch.save(content, file))
+        "size": written(state.network.size), "made of": made_of,
+    })  # fmt: skip
 
 
-def resume(state: Progress, path: Path) -> None:
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    if content["size"] != written(state.network.size):
-        raise ValueError(
-            f"{path}: made for {content['size']} (wanted: {written(state.network.size)})"
-        )
+def resume(state: Progress, plan: Plan, path: Path, made_of: dict[str, str]) -> None:
+    content = checkpoints.read(path)
+    size = written(state.network.size)
+    checkpoints.refuse_another(path, content, {"size": size})
+    same = {name: value for name, value in asdict(plan).items() if name != "epochs"}
+    checkpoints.refuse_another(path, same | content["plan"], same)
+    checkpoints.refuse_another(path, content.get("made of", {}), made_of)
     state.network.load_state_dict(content["network"])
     state.optimiser.load_state_dict(content["optimiser"])
     state.epoch, state.history = content["epoch"], content["history"]
@@ -253,7 +256,7 @@ def resume(state: Progress, path: Path) -> None:
 
 def restored(path: Path) -> MaskNetwork:
     """The network of a checkpoint."""
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = checkpoints.read(path)
     network = read(content["size"]).network()
     network.load_state_dict(content["network"])
     return network.eval()

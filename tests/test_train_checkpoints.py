@@ -1,0 +1,82 @@
+"""Checkpoints: what is left of a training that is cut short, and who may go on from it."""
+
+import resource
+
+import numpy as np
+import pytest
+import torch
+
+from rtsep.learn.network import BANDS, SIZES
+from rtsep.learn.scenes import UNITS, Batch
+from rtsep.learn.training import Plan, restored, train
+
+TINY = SIZES["tiny"]
+RNG = np.random.default_rng
+
+
+class Noise:
+    """Batches of random numbers in the place of scenes."""
+
+    def __init__(self, seed):
+        self.rng = RNG(seed)
+
+    def batch(self):
+        f, X, S = (
+            self.rng.uniform(0.1, 1, (2, 5, n)).astype(np.float32)
+            for n in (BANDS, len(UNITS.hz), len(UNITS.hz))
+        )
+        return Batch(f, X, S * X, S * X, np.ones((2, len(UNITS.hz)), np.float32))
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """Of one epoch."""
+    path = tmp_path / "x.pt"
+    train(Plan(1, steps=1), TINY, Noise, path, made_of={"init": "nmf"})
+    return path
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_and_nothing_else(checkpoint):
+    before, limits = checkpoint.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"x\.pt"):
+            train(Plan(2, steps=1), TINY, Noise, checkpoint)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert checkpoint.read_bytes() == before
+    assert [*checkpoint.parent.iterdir()] == [checkpoint]
+
+
+@pytest.mark.parametrize(
+    ("plan", "made_of", "told"),
+    [
+        (Plan(2, steps=1, seed=7), {}, r"made for seed 0 \(wanted: 7\)"),
+        (Plan(2, steps=3), {}, r"made for steps 1 \(wanted: 3\)"),
+        (Plan(2, steps=1), {"init": "am"}, r"made for init nmf \(wanted: am\)"),
+        (Plan(2, steps=1), {"renew": "True"}, r"made for renew None \(wanted: True\)"),
+    ],
+)
+def test_the_checkpoint_of_another_training_is_refused(checkpoint, plan, made_of, told):
+    with pytest.raises(ValueError, match=told):
+        train(plan, TINY, Noise, checkpoint, made_of=made_of)
+
+
+def test_what_is_done_is_told_again_and_more_epochs_go_on(checkpoint):
+    told = []
+    for epochs in (1, 3):
+        done = train(Plan(epochs, steps=1), TINY, Noise, checkpoint, made_of={"init": "nmf"},
+                     told=lambda row: told.append(row["epoch"]))  # fmt: skip
+        assert done.epoch == epochs
+    assert told == [0, 0, 1, 2]
+
+
+@pytest.mark.parametrize("keep", [0, 10, 5000])
+def test_what_is_no_checkpoint_is_refused_in_one_line(checkpoint, keep):
+    checkpoint.write_bytes(checkpoint.read_bytes()[:keep])
+    with pytest.raises(ValueError, match=r"x\.pt: no checkpoint") as caught:
+        restored(checkpoint)
+    assert "\n" not in str(caught.value)
+    torch.save({"network": {}}, checkpoint)
+    with pytest.raises(ValueError, match="wanted: network, optimiser"):
+        train(Plan(2, steps=1), TINY, Noise, checkpoint)
