@@ -8,7 +8,7 @@ import torch
 
 from rtsep.learn.network import BANDS, SIZES
 from rtsep.learn.scenes import UNITS, Batch
-from rtsep.learn.training import Plan, restored, train
+from rtsep.learn.training import DivergedError, Plan, restored, train
 
 TINY = SIZES["tiny"]
 RNG = np.random.default_rng
@@ -46,6 +46,18 @@ def test_a_full_disk_leaves_the_checkpoint_before_and_nothing_else(checkpoint):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert checkpoint.read_bytes() == before
     assert [*checkpoint.parent.iterdir()] == [checkpoint]
+
+
+def test_a_gradient_that_is_no_number_goes_into_no_checkpoint(checkpoint):
+    """Whose loss is one: the root's slope at zero is infinite."""
+
+    def also(seed):
+        return lambda network: (0 * network.outward.weight.sum()).sqrt()
+
+    before = checkpoint.read_bytes()
+    with pytest.raises(DivergedError, match="gradient is nan in epoch 1, step 0"):
+        train(Plan(2, steps=1), TINY, Noise, checkpoint, also=also)
+    assert checkpoint.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ CLEANEST = 1e-3  # t: the distortion is not asked to be less than this share of 
 
 
 class DivergedError(ValueError):
-    """The loss is no number; the last checkpoint is from before."""
+    """The loss or its gradient is no number; the last checkpoint is from before."""
 
 
 @dataclass(frozen=True)
@@ -132,15 +132,21 @@ def epoch(
         state.optimiser.zero_grad()
         value = loss(state.network, scenes.batch(), gains, plan)
         value = value + also(state.network).to(value.device) if also else value
-        if not math.isfinite(value.item()):
-            raise DivergedError(
-                f"loss is {value.item()} in epoch {state.epoch}, step {step} (wanted: a number); "
-                "the checkpoint before it is kept"
-            )
+        refuse_none("loss", value, state.epoch, step)
         value.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(state.network.parameters(), plan.clip)
+        slope = torch.nn.utils.clip_grad_norm_(state.network.parameters(), plan.clip)
+        refuse_none("gradient", slope, state.epoch, step)
         state.optimiser.step()
         yield value.item()
+
+
+def refuse_none(what: str, value: Tensor, epoch: int, step: int) -> None:
+    """DivergedError for no number: not a step further, or the next checkpoint holds it."""
+    if not math.isfinite(value.item()):
+        raise DivergedError(
+            f"{what} is {value.item()} in epoch {epoch}, step {step} (wanted: a number); "
+            "the checkpoint before it is kept"
+        )
 
 
 def rate_at(plan: Plan, epoch: float) -> float:
