@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from rtsep.artefacts.card import CardError
 from rtsep.learn.network import BANDS, SIZES
+from rtsep.learn.networks import Task, learn_network
 from rtsep.learn.scenes import UNITS, Batch
 from rtsep.learn.training import DivergedError, Plan, restored, train
 
@@ -92,3 +94,14 @@ def test_what_is_no_checkpoint_is_refused_in_one_line(checkpoint, keep):
     torch.save({"network": {}}, checkpoint)
     with pytest.raises(ValueError, match="wanted: network, optimiser"):
         train(Plan(2, steps=1), TINY, Noise, checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [({"name": "n" * 65}, "name is"), ({"source": "unknown"}, "reserved"), ({"seed": -1}, "seed")],
+)
+def test_what_no_card_can_say_is_refused_before_anything_is_read(tmp_path, named, told):
+    plan = {"seed": named.pop("seed", 0)}
+    task = Task("supervised", "nowhere", tmp_path, clean="nowhere", size="tiny", plan=plan)
+    with pytest.raises(CardError, match=told):
+        learn_network(task, **{"name": "n"} | named)

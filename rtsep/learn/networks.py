@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtsep.learn.cache import digest, stamps
 from rtsep.learn.corpus import Recording, Source, recordings
 from rtsep.learn.mixtures import parted
-from rtsep.learn.provenance import provenance
+from rtsep.learn.provenance import printable, provenance
 from rtsep.learn.starts import STARTS
 
 if TYPE_CHECKING:
@@ -103,7 +104,15 @@ def learn_network(
     """
     refuse_missing()
     from rtsep.learn.export import exported
+    from rtsep.learn.network import SIZES, seeded
 
+    card: dict[str, Any] = {
+        "name": name, "sources": [{"name": source, "role": role}],
+        "command": printable(command, 2000), "seed": int(task.plan.get("seed", 0)),
+        "created": time.strftime("%Y-%m-%d"),
+    }  # fmt: skip
+    named = {"method": _named(task)}
+    exported(seeded(SIZES[task.size], 0), **card, quality=named)  # refuse now, not after training
     parts = _Parts(task, skip)
     last: Row = {}
 
@@ -114,11 +123,8 @@ def learn_network(
     network = _supervised(task, parts, tell) if task.method == "supervised" else _nes(
         task, parts, tell
     )  # fmt: skip
-    return exported(
-        network, name=name, sources=[{"name": source, "role": role}], command=command,
-        seed=int(task.plan.get("seed", 0)), created=time.strftime("%Y-%m-%d"),
-        trained_on=provenance(parts.used), quality={"method": _named(task), **_quality(last)},
-    )  # fmt: skip
+    quality = named | _quality(last)
+    return exported(network, **card, trained_on=provenance(parts.used), quality=quality)
 
 
 def refuse_missing() -> None:
@@ -272,4 +278,5 @@ def _named(task: Task) -> str:
 def _quality(row: Row) -> dict[str, float]:
     wanted = {"loss": "training loss", "held-out loss": "held-out loss",
               "held-out SDR": "held-out SDR, dB, at 0 to 10 dB"}  # fmt: skip
-    return {told: round(row[name], 5) for name, told in wanted.items() if name in row}
+    found = {told: row[name] for name, told in wanted.items() if name in row}
+    return {told: round(value, 5) for told, value in found.items() if isfinite(value)}
