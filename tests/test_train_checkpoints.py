@@ -1,15 +1,18 @@
 """Checkpoints: what is left of a training that is cut short, and who may go on from it."""
 
 import resource
+import tracemalloc
 
 import numpy as np
 import pytest
 import torch
 
 from rtsep.artefacts.card import CardError
+from rtsep.learn.corpus import Recording
 from rtsep.learn.network import BANDS, SIZES
 from rtsep.learn.networks import Task, learn_network
-from rtsep.learn.scenes import UNITS, Batch
+from rtsep.learn.scenes import RATE, UNITS, Batch
+from rtsep.learn.tapes import tape
 from rtsep.learn.training import DivergedError, Plan, restored, train
 
 TINY = SIZES["tiny"]
@@ -105,3 +108,23 @@ def test_what_no_card_can_say_is_refused_before_anything_is_read(tmp_path, named
     task = Task("supervised", "nowhere", tmp_path, clean="nowhere", size="tiny", plan=plan)
     with pytest.raises(CardError, match=told):
         learn_network(task, **{"name": "n"} | named)
+
+
+def test_a_recording_longer_than_the_memory_goes_onto_a_tape(tmp_path):
+    """One whose middle is silent, block by block; its ends are cut to where it sounds."""
+    size, count = 1 << 16, 400
+
+    def blocks():
+        for i in range(count):
+            loud = i in (3, count - 2)
+            yield np.full(size, 0.25 if loud else 0, np.float32) * (-1) ** i
+
+    corpus = [Recording("long", RATE, size * count, blocks)]
+    tracemalloc.start()
+    made = tape(corpus, RATE, tmp_path, "long", pytest.fail)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * size * count / 4, "a quarter of what it would take as a whole"
+    assert made.edges.tolist() == [0, size * (count - 4)]
+    assert made.samples[[0, size, -1]].tolist() == [-16384, 0, 16384]
+    assert {each.suffix for each in tmp_path.iterdir()} == {".pcm", ".npz"}

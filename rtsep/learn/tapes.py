@@ -4,9 +4,10 @@ A tape is memory-mapped int16 with the places of its recordings: more of it than
 can be trained on.  It is written once for a corpus and a rate and found again by its digest.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -19,6 +20,7 @@ from rtsep.learn.corpus import Recording, Samples, none_left, resampled
 FULL = 32767
 SILENCE = 1e-4  # of full scale, RMS of an excerpt under which another is drawn
 TRIES = 20
+PART = 1 << 20  # samples that are in memory at once
 
 
 @dataclass(frozen=True)
@@ -86,14 +88,14 @@ def _written(
 
     def write(file: BinaryIO) -> None:
         for each in corpus:
+            begin = file.tell()
             try:
-                sound = _sounding(each, rate)
+                _write_sounding(each, rate, file, path.parent)
             except ValueError as error:
                 reasons.append(str(error))
                 skip(reasons[-1])
                 continue
-            file.write(sound.tobytes())
-            lengths.append(len(sound))
+            lengths.append((file.tell() - begin) // 2)
             bandwidths.append(min(each.rate, rate) / 2)
         if not lengths:
             raise ValueError(none_left(reasons))
@@ -104,12 +106,30 @@ def _written(
     return {"edges": edges, "bandwidths": np.array(bandwidths)}
 
 
-def _sounding(recording: Recording, rate: int) -> NDArray[np.int16]:
-    """A recording from its first sound to its last, peak one half, int16."""
-    samples = np.concatenate([*resampled(recording.blocks(), recording.rate, rate)])
-    peak = float(np.abs(samples).max(initial=0))
-    if not peak > 1e-6:
-        raise ValueError(f"{recording.name}: silent (peak {peak:g})")
-    heard = np.flatnonzero(np.abs(samples) > 1e-3 * peak)
-    kept = samples[heard[0] : heard[-1] + 1]
-    return np.rint(kept * (0.5 / peak * FULL)).astype(np.int16)
+def _write_sounding(recording: Recording, rate: int, file: BinaryIO, folder: Path) -> None:
+    """A recording from its first sound to its last, peak one half, int16; however long it is."""
+    with TemporaryFile(dir=folder) as held:
+        for block in resampled(recording.blocks(), recording.rate, rate):
+            held.write(block.astype(np.float32).tobytes())
+        held.flush()
+        samples = np.memmap(held, np.float32, "r") if held.tell() else np.zeros(0, np.float32)
+        peak = max((float(np.abs(part).max()) for part in _parts(samples)), default=0.0)
+        if not peak > 1e-6:
+            raise ValueError(f"{recording.name}: silent (peak {peak:g})")
+        first, last = _heard(samples, 1e-3 * peak)
+        for part in _parts(samples[first : last + 1]):
+            file.write(np.rint(part * (0.5 / peak * FULL)).astype(np.int16).tobytes())
+
+
+def _parts(samples: Samples) -> Iterator[Samples]:
+    return (samples[at : at + PART] for at in range(0, len(samples), PART))
+
+
+def _heard(samples: Samples, least: float) -> tuple[int, int]:
+    """Places of the first and the last sample that are louder."""
+    places = [
+        n * PART + loud[[0, -1]]
+        for n, part in enumerate(_parts(samples))
+        if len(loud := np.flatnonzero(np.abs(part) > least))
+    ]
+    return int(places[0][0]), int(places[-1][1])
