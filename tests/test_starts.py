@@ -179,6 +179,7 @@ def test_a_teacher_of_another_rate_is_refused(tmp_path):
     [
         ({"method": "distil"}, "distil needs init"),
         ({"method": "distil", "init": "const"}, "distil needs init"),
+        ({"method": "distil", "init": "nmf", "renew": True}, "renew is for nes, not distil"),
         ({"method": "am", "init": "nmf"}, "init 'nmf' is for nes and distil, not am"),
         ({"method": "nes", "init": "magic"}, "init 'magic' is unknown"),
         ({"method": "gass", "clean": None}, "gass learns from clean too"),

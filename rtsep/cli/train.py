@@ -81,6 +81,9 @@ def train(
     iterations: Annotated[int, typer.Option(help="nes: of estimating and learning.")] = 10,
     epochs: Annotated[int, typer.Option(help="In each iteration of nes.")] = 25,
     steps: Annotated[int, typer.Option(help="Batches an epoch.")] = 100,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="nes: begin every iteration with new weights.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of weights and scenes.")] = 0,
     opinion: Annotated[
         float, typer.Option(help="supervised: what a point of DNSMOS counts in the loss, 0..1.")
@@ -103,6 +106,7 @@ def train(
         method.value, list(observed), folder or output.with_suffix(".training"),
         clean=list(clean) if clean else None, mixtures=list(mixtures) if mixtures else None,
         size=size.value, iterations=iterations, init=init, opinion=opinion,
+        renew=renew,
         plan={"epochs": epochs, "steps": steps, "seed": seed},
     )  # fmt: skip
     from rtsep.artefacts.network import save_network

@@ -43,6 +43,7 @@ class Task:
     gass learn from, and the rest only judge by.  mixtures : of both, what all but `supervised`
     learn the other from.
     opinion : supervised alone; how much a point of DNSMOS counts in the loss.
+    renew : nes alone; every iteration begins with new weights instead of the last one's.
     folder : for tapes and checkpoints; the same task goes on there after a stop, another is
     refused.
     """
@@ -59,6 +60,7 @@ class Task:
     init: str | None = None
     start: dict[str, Any] = field(default_factory=dict)
     opinion: float = 0.0
+    renew: bool = False
 
     @property
     def teacher(self) -> str | None:
@@ -80,6 +82,8 @@ class Task:
             raise ValueError(f"opinion {self.opinion:g} is outside 0..1")
         if self.iterations < 1:
             raise ValueError(f"iterations={self.iterations} (wanted: 1 at least)")
+        if self.renew and self.method != "nes":
+            raise ValueError(f"renew is for nes, not {self.method}")
 
     def _refuse_init(self) -> None:
         if self.init is not None and self.method not in ("nes", "distil"):
@@ -176,7 +180,8 @@ class _Parts:
         task = self.task
         init = task.teacher or "const"
         told = {"method": task.method, "init": stamps([init])[0] if Path(init).is_file() else init,
-                "start": task.start, "recipe": task.recipe, "opinion": task.opinion}  # fmt: skip
+                "start": task.start, "recipe": task.recipe,
+                "renew": task.renew, "opinion": task.opinion}  # fmt: skip
         judged = "clean" in NEEDED.get(task.teacher or task.method, ())
         heard = {k: v for k, v in self.heard.items() if k != "clean" or judged}
         return {name: str(value) for name, value in (told | heard).items()}
@@ -257,7 +262,7 @@ def _nes(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "MaskNetwork
     return egg_separation(
         [(parts.observed, 1.0)], parts.mixtures, recipe, plan, SIZES[task.size], task.folder,
         iterations=task.iterations if task.method == "nes" else 1, start=parts.start(),
-        judge=parts.judge(plan, recipe), told=told, made_of=parts.made_of(),
+        renew=task.renew, judge=parts.judge(plan, recipe), told=told, made_of=parts.made_of(),
     )  # fmt: skip
 
 
