@@ -80,6 +80,8 @@ def test_a_file_cut_at_any_byte_is_refused_in_one_line():
         ("version = 1\nmodels = ['a']\nmappings = 3\n[end]", "mappings is no list"),
         ("version = 1\nmodels = ['a']\n[[mappings]]\nparameter = 'x'\nkind = 'y'\n[end]",
          "kind='y' is none of"),
+        ("version = 1\nmodels = ['a']\n" + "[[mappings]]\nnumber = 1\n" * 513 + "[end]",
+         "513 mappings (at most 512)"),
         ("\xff", "version None"),
         ("a = " + "[" * 5000, "preset"),
         ("# " + "x" * (1 << 20), "over 1048576 bytes"),

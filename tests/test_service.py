@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from rtsep.control import systemd as systemd_unit
 from rtsep.control.systemd import Unit, folder, quoted, text, write
 
 RTSEP = [sys.executable, "-m", "rtsep.cli", "service"]
@@ -113,6 +114,13 @@ def test_what_systemd_refuses_is_one_line(systemd, monkeypatch):
     monkeypatch.setenv("SYSTEMCTL_BROKEN", "1")
     error = run("install", code=2)[1]
     assert error == "rtsep: systemctl --user restart rtsep.service: Job failed.\n"
+
+
+def test_a_systemd_that_hangs_is_one_line(systemd, monkeypatch):
+    monkeypatch.setattr(systemd_unit, "PATIENCE", 0.2)
+    (systemd.parent / "bin" / "systemctl").write_text("#!/bin/sh\nexec sleep 60\n")
+    with pytest.raises(OSError, match=r"--user is-active x: no answer in 0\.2 s"):
+        systemd_unit._systemctl("is-active", "x")
 
 
 def test_again_and_away_leave_nothing_behind(home):

@@ -272,6 +272,8 @@ def best_si_sdr(reference, recorded):
     ("words", "line"),
     [
         (["--virtual", "--input", "nothing like it"], "no input 'nothing like it' (nearest:"),
+        (["--virtual", "--output", "x"], "--virtual takes no --output (given: x)"),
+        (["--playback", "--input", "x"], "--playback takes no --input (given: x)"),
         (["--default"], "--default needs --virtual or --playback"),
         (["--virtual", "--instance", "a/b"], "instance 'a/b' is no name"),
     ],

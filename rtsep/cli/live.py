@@ -62,6 +62,9 @@ def refuse_clashes(
         raise ValueError("--stems takes neither --playback nor --input-file")
     if virtual and input_file is not None:
         raise ValueError(f"--virtual takes no --input-file (given: {input_file})")
+    way, taken_up = ("playback", "input") if playback else ("virtual", "output")
+    if virtual and taken_up in of_devices:
+        raise ValueError(f"--{way} takes no --{taken_up} (given: {of_devices[taken_up]})")
     for name in of_devices if input_file is not None else ():
         raise ValueError(
             f"--{name.replace('_', '-')} is of devices (given: --input-file {input_file})"

@@ -22,6 +22,7 @@ RELATIVE: dict[str, Callable[[int], int]] = {
 ACTIONS = ("absolute", "toggle", "momentary", *RELATIVE)
 TAKEOVERS = ("jump", "pickup", "scale")
 CURVES = {"linear": 1.0, "square": 2.0, "cube": 3.0, "root": 0.5}
+MOST = 512  # mappings of a table
 PRESET = "preset"  # as a parameter: what a program change loads
 NEAR = 1.5 / 127  # so close a fader has found its value
 PRESSED = 0.5

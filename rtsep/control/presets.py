@@ -14,7 +14,7 @@ from typing import Any
 
 from rtsep.artefacts.library import DEFAULT
 from rtsep.artefacts.whole import shown, write_whole
-from rtsep.control.mapping import Mapping, mapping_from
+from rtsep.control.mapping import MOST, Mapping, mapping_from
 from rtsep.control.places import checked, config_folder, state_folder
 from rtsep.engine.parameters import ENGINE, Value, find_parameter, source_parameters
 
@@ -129,6 +129,8 @@ def from_toml(text: bytes) -> Preset:
     mappings = told.get("mappings", [])
     if not isinstance(mappings, list) or not all(isinstance(each, dict) for each in mappings):
         raise TypeError("mappings is no list of tables ([[mappings]])")
+    if len(mappings) > MOST:
+        raise ValueError(f"{len(mappings)} mappings (at most {MOST})")
     return Preset(
         _strings(told, "models"), _strings(told, "keep"), _word(told, "latency", LATENCY),
         _word(told, "midi", ""), _table(told, "devices", str),

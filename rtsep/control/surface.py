@@ -13,10 +13,9 @@ from typing import Any
 from rtsep.control.desk import Change, Desk
 from rtsep.control.feedback import Echo
 from rtsep.control.gestures import FOURTEEN, Gesture, gestures
-from rtsep.control.mapping import PRESET, Hands, Mapping, mapping_from, turned
+from rtsep.control.mapping import MOST, PRESET, Hands, Mapping, mapping_from, turned
 from rtsep.engine.parameters import find_parameter
 
-MOST = 512  # mappings
 SETTLING = 0.4  # seconds in which a control shows what it is, once it has moved
 BY_NUMBER = Mapping(PRESET, kind="program", number=-1)
 

@@ -157,6 +157,9 @@ def answers() -> bool:
 
 
 def _systemctl(*words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        ["systemctl", "--user", *words], capture_output=True, text=True, timeout=PATIENCE
-    )
+    command = ["systemctl", "--user", *words]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        said = f"no answer in {PATIENCE:g} s"
+        raise OSError(f"systemctl --user {' '.join(words)}: {said}") from None
