@@ -15,9 +15,10 @@ from rtsep.learn import bands, nes, offline, rooms, training
 from rtsep.learn.corpus import recordings
 from rtsep.learn.export import carded, exported
 from rtsep.learn.features import features, levels
+from rtsep.learn.mixing import Recipe
 from rtsep.learn.network import SIZES, seeded
 from rtsep.learn.networks import Task, learn_network
-from rtsep.learn.scenes import BINS, HOPS, RATE, UNITS, Recipe, Scenes, spectra
+from rtsep.learn.scenes import BINS, HOPS, RATE, UNITS, Scenes, spectra
 from rtsep.learn.tapes import tape
 from rtsep.learn.training import DivergedError, Plan, train
 from rtsep.metrics import si_sdr

@@ -51,6 +51,10 @@ def test_one_file_of_each_makes_a_network(sounds, tmp_path):
         (["supervised", "--observed", "a", "--clean", "b", "--epochs", "0"], "--epochs 0 is"),
         (["supervised", "--observed", "a", "--clean", "b", "--opinion", "2"], "outside 0..1"),
         (["nes", "--observed", "a", "--mixtures", "ab", "--opinion", "0.1"], "for supervised"),
+        (
+            ["supervised", "--observed", "a", "--clean", "b", "--scene", "rooms=2"],
+            "rooms=2 is outside 0..1",
+        ),
         (["distil", "--observed", "a", "--mixtures", "ab"], "distil needs init"),
         (["nes", "--observed", "a", "--mixtures", "ab", "--init", "no"], "init 'no' is unknown"),
     ],

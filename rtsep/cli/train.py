@@ -84,6 +84,14 @@ def train(
     renew: Annotated[
         bool, typer.Option("--renew", help="nes: begin every iteration with new weights.")
     ] = False,
+    scene: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How recordings are mixed: snr=-5..20 dB; shares of rooms, babble, swelling, made "
+            "noise, one source alone, the other backward, a late beginning, as in rooms=0.5; "
+            "speed, other_speed and colour_db at most.  May be given again."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of weights and scenes.")] = 0,
     opinion: Annotated[
         float, typer.Option(help="supervised: what a point of DNSMOS counts in the loss, 0..1.")
@@ -100,13 +108,14 @@ def train(
         raise ValueError(f"output {output} has suffix {output.suffix!r} (a network: .onnx)")
     refuse_inputs(output, [*observed, *(mixtures or []), *(clean or [])])
     refuse_numbers(iterations=iterations, epochs=epochs, steps=steps)
+    from rtsep.learn.mixing import told
     from rtsep.learn.networks import Task, learn_network
 
     task = Task(
         method.value, list(observed), folder or output.with_suffix(".training"),
         clean=list(clean) if clean else None, mixtures=list(mixtures) if mixtures else None,
         size=size.value, iterations=iterations, init=init, opinion=opinion,
-        renew=renew,
+        renew=renew, recipe=told(scene or []),
         plan={"epochs": epochs, "steps": steps, "seed": seed},
     )  # fmt: skip
     from rtsep.artefacts.network import save_network

@@ -17,8 +17,8 @@ from rtsep.learn.starts import STARTS
 if TYPE_CHECKING:
     from rtsep.artefacts.network import Network
     from rtsep.learn.estimates import Mask
+    from rtsep.learn.mixing import Recipe
     from rtsep.learn.network import MaskNetwork
-    from rtsep.learn.scenes import Recipe
     from rtsep.learn.tapes import Tape
     from rtsep.learn.training import Plan
 
@@ -268,8 +268,8 @@ def _nes(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "MaskNetwork
 
 def _paced(task: Task) -> "Recipe":
     """The recipe of scenes as long, at the pace of the network."""
+    from rtsep.learn.mixing import Recipe
     from rtsep.learn.network import SIZES
-    from rtsep.learn.scenes import Recipe
 
     recipe, pace = Recipe(**task.recipe), SIZES[task.size].pace
     return replace(recipe, pace=pace, frames=recipe.frames // pace)

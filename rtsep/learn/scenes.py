@@ -21,6 +21,7 @@ from rtsep.dsp.windows import window_pair
 from rtsep.learn import bands
 from rtsep.learn.corpus import Samples
 from rtsep.learn.features import features
+from rtsep.learn.mixing import Recipe
 from rtsep.learn.rooms import colour, faster, reverberant, swells, synthetic
 from rtsep.learn.tapes import Tape
 
@@ -34,35 +35,6 @@ SPLIT_HZ = 8000.0  # where units change from bins to bands
 LOUDNESS = (-31.0, -20.0)  # dB over full scale that recordings of speech have, from and to
 LATE = (0.1, 0.8)  # seconds, from and to
 NARROW = 0.1  # weight of what lies above a recording's own bandwidth
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How scenes are made.  snr : dB, from and to.  rows : scenes a batch, of `frames` each.
-
-    fresh : rows renewed for each batch.  rooms : share of scenes with reverberation.
-    made, babble : shares of the other parts that are noise made from nothing, and several of the
-    sources at once.  swelling : share whose bands swell.  alone : of scenes with one part only.
-    speed, other_speed : by which parts are played faster or slower at most.  backward : share of
-    the others' recordings that are played from their end.  late : share of scenes whose source is
-    silent at first, for LATE seconds.  pace : hops that a frame lasts.
-    """
-
-    snr: tuple[float, float] = (-5.0, 20.0)
-    rows: int = 48
-    frames: int = 373
-    fresh: int = 10
-    rooms: float = 0.25
-    made: float = 0.35
-    babble: float = 0.1
-    swelling: float = 0.5
-    alone: float = 0.08
-    speed: float = 0.15
-    other_speed: float = 0.6
-    colour_db: float = 6.0
-    backward: float = 0.3
-    late: float = 0.0
-    pace: int = 1
 
 
 @dataclass(frozen=True)
