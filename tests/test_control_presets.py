@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import rtsep
 from models import model
+from rtsep.cli.serving import as_left
 from rtsep.control import presets, serve, shelf
 from rtsep.control.desk import Busy
 from rtsep.control.mapping import Mapping
@@ -281,3 +282,13 @@ def test_the_commands(tmp_path, warm):
     assert presets.load("last").parameters["strength"] == 0.75
     path_of("call").write_text("version = 1\n")
     assert "cut short" in cli(*start, "--preset", "call", code=2)
+
+
+def test_a_stream_goes_on_as_it_was_left_or_as_it_was_begun(capsys):
+    begun = Preset(("fan",), latency="low")
+    left = Preset(("rain",), parameters={"strength": 0.3})
+    presets.save(presets.LAST, left, "main")
+    assert as_left(None, begun, {"strength": 0.9}) == (left, {})
+    path_of(presets.LAST, "main").write_text("strength =")
+    assert as_left(None, begun, {"strength": 0.9}) == (begun, {"strength": 0.9})
+    assert capsys.readouterr().err.count("the last state is left out") == 1

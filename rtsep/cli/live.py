@@ -29,7 +29,7 @@ from rtsep.cli.options import (
 )
 from rtsep.cli.returning import taken
 from rtsep.cli.route import DefaultDevice, Playback
-from rtsep.cli.serving import free_instance, made_of, routed, starting
+from rtsep.cli.serving import as_left, free_instance, made_of, routed, starting
 from rtsep.cli.streams import (
     Report,
     Run,
@@ -170,7 +170,7 @@ def live(
     values |= parsed(setting)
     if back:
         instance, seconds = back.instance, back.left
-        start, values = starting("last", instance), {}
+        start, values = as_left(instance, start, values)
     elif instance or input_file is None:
         instance = free_instance(instance)
     with journal(log) as book:

@@ -70,6 +70,19 @@ def starting(name: str | None, instance: str | None, **told: Any) -> "Preset":
     return replace(base, devices=base.devices | devices, **lists, **told)
 
 
+def as_left(
+    instance: str | None, start: "Preset", values: dict[str, Any]
+) -> tuple["Preset", dict[str, Any]]:
+    """What a stream goes on from once its server is back: as it was, or as it was begun."""
+    from rtsep.control import presets
+
+    try:
+        return starting(presets.LAST, instance), {}
+    except presets.PresetError as error:
+        say(f"the last state is left out: {error}")
+        return start, values
+
+
 def _as_mapped(instance: str | None) -> "Preset":
     """Nothing but the mappings of the last time."""
     from rtsep.control import presets
