@@ -9,7 +9,8 @@ import threading
 
 import pytest
 
-from rtsep.cli.returning import MARK, Return, again, taken
+from rtsep.cli import returning
+from rtsep.cli.returning import MARK, Return, again, patient, pause, taken
 
 RTSEP = [sys.executable, "-m", "rtsep.cli"]
 ANSWER = {"jack_server": ["jack_lsp"], "pulse_server": ["pactl", "info"]}
@@ -102,6 +103,27 @@ def test_the_next_run_gets_all_of_it(monkeypatch):
     monkeypatch.setenv(MARK, handed[MARK])
     assert taken() == back
     assert taken() is None
+
+
+def test_the_longer_it_is_away_the_seldomer_it_is_looked_for(monkeypatch):
+    tried, slept = [Return("studio", {"source": "mic"}, 60.0, 3)], []
+    monkeypatch.setattr(returning, "again", tried.append)
+    monkeypatch.setattr(returning.time, "sleep", slept.append)
+    for _ in range(30):
+        with patient(tried[-1]):
+            raise OSError("no microphone")
+    assert slept[0] == 0.5
+    assert slept == sorted(slept)
+    assert slept[-1] == 3.0
+    assert sum(slept[:6]) < 6
+    last = tried[-1]
+    assert (last.instance, last.devices, last.times, last.tries) == (
+        "studio",
+        {"source": "mic"},
+        3,
+        30,
+    )
+    assert pause(10**9) == 3.0
 
 
 def test_ctrl_c_ends_the_wait(jack_server):

@@ -11,11 +11,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NoReturn
 
 MARK = "RTSEP_RETURN"
-PAUSE = 0.5  # seconds between two tries
+PAUSES = (0.5, 3.0)  # seconds between two tries, the first and the longest
+SLOWER = 1.2  # each by so much
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,14 @@ class Return:
 
     instance : its name, None where sockets have no folder.  devices : arguments of a route, by
     name.  left : seconds it has still to run, None for ever.  times : how often the sound went
-    away so far.
+    away so far.  tries : of having it back, so far in vain.
     """
 
     instance: str | None
     devices: dict[str, Any] = field(default_factory=dict)
     left: float | None = None
     times: int = 1
+    tries: int = 0
 
 
 def taken() -> Return | None:
@@ -48,6 +50,12 @@ def again(back: Return) -> NoReturn:
     os.execve(sys.executable, command, os.environ | {MARK: json.dumps(asdict(back))})
 
 
+def pause(tries: int) -> float:
+    """Seconds to wait after so many tries: a try is a process that starts, and costs."""
+    first, longest = PAUSES
+    return float(min(first * SLOWER ** min(tries, 100), longest))
+
+
 @contextmanager
 def patient(back: Return | None) -> Iterator[None]:
     """What fails inside is tried again for as long as the sound is away; else it is an error."""
@@ -57,9 +65,9 @@ def patient(back: Return | None) -> Iterator[None]:
     except (OSError, ValueError):
         if back is None:
             raise
-        time.sleep(PAUSE)
+        time.sleep(pause(back.tries))
         spent = time.monotonic() - begin
         left = None if back.left is None else back.left - spent
         if left is not None and left <= 0:
             raise
-        again(Return(back.instance, back.devices, left, back.times))
+        again(replace(back, left=left, tries=back.tries + 1))
