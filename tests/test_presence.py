@@ -101,3 +101,18 @@ def test_a_microphone_pulled_and_put_back_is_recorded_again_and_rtsep_itself_nev
     errors = process.communicate(timeout=60)[1]
     assert process.returncode == 0, errors
     assert ("is gone; waiting" in errors) == ("is back" in errors)
+
+
+@pytest.mark.servers
+@pytest.mark.usefixtures("warm", "own_home")
+def test_once_ends_with_its_microphone(pulse_server):
+    """PipeWire lets a stream without its microphone record another one, or silence."""
+    plug = ["load-module", "module-null-sink", "sink_name=usb", "rate=48000", "channels=1"]
+    module = pactl(pulse_server, *plug).strip()
+    process = live(pulse_server, "--always", "--default", "--once", "--input", "usb.monitor")
+    until(lambda: recorded(pulse_server, process) == {"usb.monitor"}, 60)
+    pactl(pulse_server, "unload-module", module)
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 2, errors
+    assert errors.splitlines()[-1] == "rtsep: usb.monitor is gone"
+    until(lambda: OWN not in pactl(pulse_server, "list", "short", "sources"), 10)

@@ -53,11 +53,13 @@ def devices_for(
 
 @contextmanager
 def heeding(
-    virtual: "Virtual", stems: Sequence[str], real: str, always: bool, stream: "SoundcardStream"
-) -> Iterator[None]:
+    virtual: "Virtual", stems: Sequence[str], real: str, always: bool, once: bool,
+    stream: "SoundcardStream",
+) -> Iterator[None]:  # fmt: skip
     """Let the stream rest, and stop, while no program records the virtual microphone.
 
-    It stops as well while the real device is not there.  always : whoever records.
+    It stops as well while the real device is not there.  always : whoever records.  once : it is
+    lost with the real device.
     """
     from rtsep.ports.listeners import listening, recorders_of
     from rtsep.ports.presence import Presence
@@ -66,6 +68,9 @@ def heeding(
 
     def tell(heard: bool, there: bool) -> None:
         nonlocal said
+        if once and not there:
+            stream.lose(f"{real} is gone")
+            return
         if there != said:
             say(f"{real} is back" if there else f"{real} is gone; waiting for it")
         said = there

@@ -204,7 +204,7 @@ def through_virtual(devices: dict[str, Any], run: Run) -> tuple["Engine", Report
         try:
             engine, report = through_soundcard(
                 devices | PLUGIN, run, names={end: real}, way=" to ".join(ends),
-                beside=partial(heeding, device, stems, real, always),
+                beside=partial(heeding, device, stems, real, always, run.once),
             )  # fmt: skip
         except ValueError as error:
             if repr(PLUGIN["source"]) in str(error) or "host API" in str(error):

@@ -192,6 +192,10 @@ class SoundcardStream:
         elif now - self._heard > UNHEARD:
             self._turn(stopped=True)
 
+    def lose(self, why: str) -> None:
+        """Let `check` say that it is lost.  Any thread."""
+        self._failure = SoundServerLost(why)
+
     def _turn(self, stopped: bool) -> None:
         """Stop it or let it go on.  What fails is for `check` to tell."""
         if stopped == self._stopped or not self._opened.guard.acquire(blocking=False):
@@ -214,7 +218,7 @@ class SoundcardStream:
 
         The stream is abandoned by then: it is never stopped, its memory stays.
         """
-        if self._stopped:
+        if self._stopped and not self._failure:
             return
         now, counts = time.monotonic(), _counts(self.engine)
         passed = min(now - self._looked, GLANCE)
@@ -225,6 +229,8 @@ class SoundcardStream:
         self._looked, self._seen = now, counts
         if self._failure or max(self._silent) > STALL:
             _abandon(self._opened)
+            if isinstance(self._failure, SoundServerLost):
+                raise self._failure
             lost = SoundServerLost(f"the sound server of {self.route} no longer answers")
             raise lost from self._failure
 
