@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NoReturn
 
 MARK = "RTSEP_RETURN"
-PAUSES = (0.5, 3.0)  # seconds between two tries, the first and the longest
+PAUSES = (0.5, 2.5)  # seconds between two tries, the first and the longest
 SLOWER = 1.2  # each by so much
 
 
