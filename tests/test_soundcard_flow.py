@@ -1,7 +1,7 @@
 """Sound flows through real servers, in real time: what is played is what is recorded, later.
 
-These machines may be starved of time by their host, and a glitch is no fault of ours: most pieces
-of half a second have to be there, in one of three runs.
+These machines may be starved of time by their host, and a glitch is no fault of ours: most tenths
+of a second have to be there, whole, in one of five runs.
 """
 
 import json
@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+import scipy.fft
 import servers
 import soundfile as sf
 
@@ -60,26 +61,28 @@ def heard_live(server, devices, played, folder, microphone="rtsep_mic"):
     return sf.read(recorded)[0], json.loads(told)
 
 
-def share_there(x, y, piece, least):
-    """Share of the pieces of x, one each half second, that y holds: correlating over `least`."""
-    starts = range(LEAD * RATE + RATE // 2, len(x) - RATE, RATE // 2)
-    return np.mean([best_correlation(x[i : i + piece], y) > least for i in starts])
-
-
-def best_correlation(x, y):
-    size = 1 << (len(x) + len(y)).bit_length()
-    products = np.fft.irfft(np.conj(np.fft.rfft(x, size)) * np.fft.rfft(y, size))
+def share_there(x, y, least):
+    """Share of the tenths of a second of x that y holds somewhere: correlating over `least`."""
+    piece = RATE // 10
+    size = scipy.fft.next_fast_len(piece + len(y), real=True)
+    spectrum = scipy.fft.rfft(y, size)
     energies = np.concatenate([[0], np.cumsum(y**2)])
-    energy = energies[len(x) :] - energies[: -len(x)]
-    return np.max(products[: len(energy)] / np.sqrt(np.sum(x**2) * np.maximum(energy, 1e-6)))
+    energy = np.maximum(energies[piece:] - energies[:-piece], 1e-6)
+
+    def best_correlation(x):
+        products = scipy.fft.irfft(np.conj(scipy.fft.rfft(x, size)) * spectrum, size)
+        return np.max(products[: len(energy)] / np.sqrt(np.sum(x**2) * energy))
+
+    starts = range(LEAD * RATE + RATE // 2, len(x) - RATE, piece)
+    return np.mean([best_correlation(x[i : i + piece]) > least for i in starts])
 
 
-def flows(server, devices, played, folder, microphone="rtsep_mic", piece=RATE // 2, least=0.99):
+def flows(server, devices, played, folder, microphone="rtsep_mic", least=0.99):
     x = sf.read(played)[0]
-    for _ in range(3):
+    for _ in range(5):
         steal = servers.host_steal()
         y, report = heard_live(server, devices, played, folder, microphone)
-        share = share_there(x, y, piece, least)
+        share = share_there(x, y, least)
         print(f"{share:.2f} there, steal {servers.steal_since(steal):.3f}, {report['meters']}")
         if share >= 0.8:
             return report

@@ -9,6 +9,7 @@ from types import SimpleNamespace as Told
 
 import numpy as np
 import pytest
+import scipy.signal
 import soundfile as sf
 from control_room import until
 from test_soundcard_flow import LEAD, RATE, flows, heard_live
@@ -197,7 +198,7 @@ def test_two_instances_at_once(server):
 
 def test_what_is_played_into_the_microphone_comes_out_of_the_virtual_one(server, played, tmp_path):
     words = ["--virtual", "--input", "mic_feed.monitor", "--device-latency", "0.04"]
-    report = flows(server, words, played, tmp_path, MICROPHONE, RATE // 10, 0.95)
+    report = flows(server, words, played, tmp_path, MICROPHONE, 0.95)
     assert report is not None
     assert report["meters"]["deposits"] > 0  # on two clocks
 
@@ -237,7 +238,7 @@ def test_each_source_is_a_microphone_of_its_own_and_together_they_are_the_input(
     assert listed(server) == before
     words = ["--virtual", "--stems", "--input", "mic_feed.monitor", "--device-latency", "0.04"]
     words += ["--model", "rain"]
-    assert flows(server, words, played, tmp_path, MICROPHONE, RATE // 10, 0.95) is not None
+    assert flows(server, words, played, tmp_path, MICROPHONE, 0.95) is not None
     assert listed(server) == before
 
 
@@ -260,12 +261,15 @@ def heard(server, words, folder, microphone=MICROPHONE):
 
 
 def best_si_sdr(reference, recorded):
-    """SI-SDR in dB of the second of the reference's middle, where it lies in what was recorded."""
-    piece = reference[2 * RATE : 3 * RATE]
-    size = 1 << (len(piece) + len(recorded)).bit_length()
-    found = np.fft.irfft(np.conj(np.fft.rfft(piece, size)) * np.fft.rfft(recorded, size))
-    at = int(np.argmax(np.abs(found[: len(recorded) - len(piece)])))
-    return si_sdr(piece, recorded[at : at + len(piece)])
+    """SI-SDR in dB of a second of the reference, where it lies in what was recorded: the median
+    of four, since a server without time leaves a gap now and then."""
+
+    def of_piece(piece):
+        found = scipy.signal.correlate(recorded, piece, "valid", method="fft")
+        at = int(np.argmax(np.abs(found)))
+        return si_sdr(piece, recorded[at : at + len(piece)])
+
+    return np.median([of_piece(reference[i * RATE : (i + 1) * RATE]) for i in range(1, 5)])
 
 
 @pytest.mark.parametrize(
