@@ -7,6 +7,7 @@ from pystoi import stoi
 from test_learn_networks import RATE, SMALL, folders, one_thread, scenes_of  # noqa: F401
 
 from rtsep.learn import training
+from rtsep.learn.descent import device
 from rtsep.learn.features import forgetting, levels
 from rtsep.learn.intelligibility import correlation, third_octaves
 from rtsep.learn.mixing import Recipe
@@ -39,7 +40,7 @@ def test_nothing_looks_ahead_and_every_frame_is_heard_for_long():
 def test_gradients_reach_every_weight(folders, tmp_path):  # noqa: F811
     network = seeded(SIZES["dual-tiny"], 0)
     batch = scenes_of(folders, tmp_path)(0).batch()
-    gains = training.band_gains(training.device())
+    gains = training.band_gains(device())
     training.loss(network, batch, gains, Plan(1, ratio=0.1, understood=0.1)).backward()
     for name, weight in network.named_parameters():
         assert weight.grad.abs().max() > 0, name

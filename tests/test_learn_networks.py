@@ -13,14 +13,15 @@ import torch
 from rtsep.artefacts.network import load_network, save_network
 from rtsep.learn import bands, nes, offline, rooms, training
 from rtsep.learn.corpus import recordings
+from rtsep.learn.descent import DivergedError
 from rtsep.learn.export import carded, exported
 from rtsep.learn.features import features, levels
 from rtsep.learn.mixing import Recipe
 from rtsep.learn.network import SIZES, seeded
-from rtsep.learn.networks import Task, learn_network
+from rtsep.learn.networks import LOSSES, Task, learn_network
 from rtsep.learn.scenes import BINS, HOPS, RATE, UNITS, Scenes, spectra
 from rtsep.learn.tapes import tape
-from rtsep.learn.training import DivergedError, Plan, train
+from rtsep.learn.training import Plan, train
 from rtsep.metrics import si_sdr
 
 SPEECH = [{"name": "speech", "role": "keep"}]
@@ -200,6 +201,26 @@ def test_the_loss_falls_to_nothing_for_the_right_mask(folders, tmp_path):
     ones = torch.eye(len(UNITS.hz))
     perfect = training.loss(lambda f: torch.ones(*f.shape[:2], len(UNITS.hz)), same, ones, plan)
     assert perfect.item() < 1e-9
+
+
+@pytest.mark.parametrize("observed", [False, True])
+def test_the_loss_of_the_paper_is_the_distance_of_magnitudes(folders, tmp_path, observed):
+    """Of m(y) y and x, or of (1 - m(y)) y and b, L1, levelled."""
+    batch = scenes_of(folders, tmp_path)(0).batch()
+    plan, g = Plan(1, observed=observed, **LOSSES["l1"]), np.float32(0.3)
+    kept = 1 - g if observed else g
+    part = training.turned(batch).S if observed else batch.S
+    level = np.sqrt(batch.X.mean(axis=(1, 2), keepdims=True))
+    distance = np.abs(kept * np.sqrt(batch.X) - np.sqrt(part)) / level
+    found = training.loss(
+        lambda f: torch.full((*f.shape[:2], len(UNITS.hz)), g),
+        batch,
+        torch.eye(len(UNITS.hz)),
+        plan,
+    )
+    wanted = np.mean(distance.mean(axis=1) * batch.weight)
+    np.testing.assert_allclose(found.item(), wanted, rtol=1e-3)
+    assert {training.rate_at(plan, epoch) for epoch in (0, 0.5, 1)} == {1e-3}
 
 
 @pytest.mark.parametrize(

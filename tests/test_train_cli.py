@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from rtsep.artefacts.network import load_network
+from rtsep.learn import checkpoints
 
 RATE = 16000
 
@@ -39,6 +40,15 @@ def test_one_file_of_each_makes_a_network(sounds, tmp_path):
     card = load_network(out).card
     assert card.name == "net"
     assert str(tmp_path) not in card.command
+
+
+def test_the_loss_of_the_paper_is_asked_for(sounds, tmp_path):
+    words = ["--observed", sounds / "a", "--mixtures", sounds / "ab", "--size", "tiny"]
+    words += ["--iterations", 1, "--epochs", 1, "--steps", 1, "--loss", "l1"]
+    done = rtsep("train", "nes", *words, "-o", tmp_path / "net.onnx")
+    assert done.returncode == 0, done.stderr
+    plan = checkpoints.read(tmp_path / "net.training" / "iteration-0.pt")["plan"]
+    assert (plan["power"], plan["exponent"], plan["rate"], plan["last_rate"]) == (1, 1, 1e-3, 1e-3)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,11 @@ class Extent(StrEnum):
     dual_large = "dual-large"
 
 
+class Loss(StrEnum):
+    compressed = "compressed"
+    l1 = "l1"
+
+
 def tell(row: dict[str, float]) -> None:
     """One line for an epoch."""
     counts = ("iteration", "epoch")
@@ -70,8 +75,8 @@ def train(
     init: Annotated[
         str | None,
         typer.Option(
-            help="nes, distil: estimates to begin with: const, nmf, asvd, am, lmm, gass, or a "
-            "network, .onnx."
+            help="nes, distil: estimates to begin with: const, nmf, asvd, am, lm, lmm, gass, or "
+            "a network, .onnx."
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of the model. [that of the file]")] = None,
@@ -93,6 +98,13 @@ def train(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of weights and scenes.")] = 0,
+    loss: Annotated[
+        Loss,
+        typer.Option(
+            help="compressed: squares of compressed magnitudes, at a rate that falls. l1: distance "
+            "of magnitudes, Adam at 1e-3, as NES was published."
+        ),
+    ] = Loss.compressed,
     opinion: Annotated[
         float, typer.Option(help="supervised: what a point of DNSMOS counts in the loss, 0..1.")
     ] = 0.0,
@@ -109,14 +121,14 @@ def train(
     refuse_inputs(output, [*observed, *(mixtures or []), *(clean or [])])
     refuse_numbers(iterations=iterations, epochs=epochs, steps=steps)
     from rtsep.learn.mixing import told
-    from rtsep.learn.networks import Task, learn_network
+    from rtsep.learn.networks import LOSSES, Task, learn_network
 
     task = Task(
         method.value, list(observed), folder or output.with_suffix(".training"),
         clean=list(clean) if clean else None, mixtures=list(mixtures) if mixtures else None,
         size=size.value, iterations=iterations, init=init, opinion=opinion,
         renew=renew, recipe=told(scene or []),
-        plan={"epochs": epochs, "steps": steps, "seed": seed},
+        plan={"epochs": epochs, "steps": steps, "seed": seed, **LOSSES[loss.value]},
     )  # fmt: skip
     from rtsep.artefacts.network import save_network
 

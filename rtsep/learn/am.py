@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from rtsep.learn.descent import descend, device, refuse_lost
 from rtsep.learn.eggs import Array, Separate, refuse_shapes
 from rtsep.learn.generator import BETAS, batches, images, seeded, separator
 
@@ -50,26 +51,26 @@ class Critic(nn.Module):
 
 
 def adversarial_masking(b: Array, y: Array, given: Masking = Masking()) -> Separate:
-    """T(y) = y m(y), an estimate of the observed source in y; nothing is paired."""
+    """T(y) = y m(y), an estimate of the observed source in y; nothing is paired.
+
+    `descent.DivergedError` where weights are no numbers any more.
+    """
     refuse_shapes(b, y, None)
     rng = np.random.default_rng(given.seed)
-    mask = seeded(given.width, int(rng.integers(1 << 31))).train()
+    mask = seeded(given.width, int(rng.integers(1 << 31))).train().to(device())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(given.seed)
-        critic = Critic(given.width)
+        critic = Critic(given.width).to(device())
     improve = torch.optim.Adam(mask.parameters(), given.rate, BETAS)
     judge = torch.optim.Adam(critic.parameters(), given.rate, BETAS)
     for _ in range(given.epochs):
         for rows in batches(len(y), given.batch, rng):
             mixture, observed = images(y[rows]), images(b[rng.integers(len(b), size=len(rows))])
             m = mask(mixture)
-            judge.zero_grad()
-            mistakes(critic(observed), critic((mixture * m).detach())).backward()  # type: ignore[no-untyped-call]
-            judge.step()
-            improve.zero_grad()
+            descend(mistakes(critic(observed), critic((mixture * m).detach())), judge)
             likeness = (critic(mixture * m) - 1).square().mean()
-            (likeness + given.prior * (1 - m).mean()).backward()
-            improve.step()
+            descend(likeness + given.prior * (1 - m).mean(), improve)
+        refuse_lost("adversarial masking", mask, critic)
     return separator(mask)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.floating[Any]]
+Array = NDArray[Any]  # of reals, or of complex numbers
 Separate = Callable[[Array], Array]
 Learn = Callable[[Array, Array], Separate]
 

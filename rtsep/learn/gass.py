@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
+from rtsep.learn.descent import descend, device, refuse_lost
 from rtsep.learn.matrices import at_least, one_of
 
 Array = NDArray[np.float32]
@@ -68,23 +69,26 @@ class Model:
     def score(self, frames: Tensor) -> Tensor:
         """How much like this source's frames (N, F) are: (N,), zeros without a critic."""
         if self.critic is None:
-            return torch.zeros(len(frames))
+            return torch.zeros(len(frames), device=frames.device)
         return _score(self.kind, self.critic, frames / self.level)
 
 
 def learned(V: Array, kind: str, fit: Fit = Fit()) -> Model:
-    """A model of magnitudes V (F, T) of one source alone; ValueError for silent ones."""
+    """A model of magnitudes V (F, T) of one source alone.
+
+    ValueError for silent ones, `DivergedError` for no numbers.
+    """
     one_of("kind", kind, KINDS)
     level = float(V.mean())
     if not (np.isfinite(level) and level > 0):
         raise ValueError(f"frames have a mean of {level} (wanted: over 0)")
-    x = torch.from_numpy(np.ascontiguousarray(V.T / np.float32(level)))
+    x = torch.from_numpy(np.ascontiguousarray(V.T / np.float32(level))).to(device())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(fit.seed)
         generator, critic, codes = LEARNERS[kind](x, kind, fit)
     for part in (generator, critic):
         if part is not None:
-            part.requires_grad_(False)
+            refuse_lost(kind, part.requires_grad_(False))
     return Model(kind, generator, critic, codes, level)
 
 
@@ -102,12 +106,12 @@ def _generator(codes: int, hidden: int, bins: int, first: nn.Module) -> nn.Modul
 
 def _autoencoder(x: Tensor, kind: str, fit: Fit) -> Found:
     bins = x.shape[1]
-    generator = _generator(bins, fit.hidden, bins, nn.Softplus())
-    descend = _descent(generator, fit)
+    generator = _generator(bins, fit.hidden, bins, nn.Softplus()).to(x.device)
+    improve = _descent(generator, fit)
     kept = 1 - LEFT_OUT if kind == "dae" else 1.0
     for frames in _batches(x, fit):
         heard = frames if kept == 1 else frames * torch.bernoulli(torch.full_like(frames, kept))
-        descend(poisson(frames, generator(heard)))
+        improve(poisson(frames, generator(heard)))
     return generator, None, bins
 
 
@@ -115,24 +119,24 @@ def _variational(x: Tensor, kind: str, fit: Fit) -> Found:
     bins = x.shape[1]
     encoder = nn.Sequential(
         nn.Linear(bins, fit.hidden), nn.Tanh(), nn.Linear(fit.hidden, 2 * fit.codes)
-    )
-    generator = _generator(fit.codes, fit.hidden, bins, nn.Tanh())
-    descend = _descent(nn.ModuleList([encoder, generator]), fit)
+    ).to(x.device)
+    generator = _generator(fit.codes, fit.hidden, bins, nn.Tanh()).to(x.device)
+    improve = _descent(nn.ModuleList([encoder, generator]), fit)
     for frames in _batches(x, fit):
         mean, spread = encoder(frames).chunk(2, dim=1)
         code = mean + torch.exp(spread / 2) * torch.randn_like(mean)
         surplus = (mean**2 + torch.exp(spread) - 1 - spread).sum(dim=1).mean() / 2
-        descend(poisson(frames, generator(code)) + surplus / bins)
+        improve(poisson(frames, generator(code)) + surplus / bins)
     return generator, None, fit.codes
 
 
 def _adversarial(x: Tensor, kind: str, fit: Fit) -> Found:
     bins = x.shape[1]
-    generator = _generator(fit.codes, fit.hidden, bins, nn.Softplus())
-    critic = nn.Sequential(nn.Linear(bins, JUDGED), nn.Tanh(), nn.Linear(JUDGED, 1))
+    generator = _generator(fit.codes, fit.hidden, bins, nn.Softplus()).to(x.device)
+    critic = nn.Sequential(nn.Linear(bins, JUDGED), nn.Tanh(), nn.Linear(JUDGED, 1)).to(x.device)
     improve, judge = _descent(generator, fit), _descent(critic, fit)
     for step, frames in enumerate(_batches(x, fit, 1 + fit.critic_steps)):
-        made = generator(torch.randn(len(frames), fit.codes))
+        made = generator(torch.randn(len(frames), fit.codes, device=frames.device))
         if step % (1 + fit.critic_steps) == fit.critic_steps:
             improve(-_score(kind, critic, made).mean())
             continue
@@ -166,13 +170,7 @@ def _hold(critic: nn.Module) -> None:
 def _descent(network: nn.Module, fit: Fit) -> Callable[[Tensor], None]:
     """One step down a loss."""
     optimiser = torch.optim.RMSprop(network.parameters(), fit.rate)
-
-    def descend(loss: Tensor) -> None:
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-
-    return descend
+    return lambda loss: descend(loss, optimiser)
 
 
 def _batches(x: Tensor, fit: Fit, times: int = 1) -> Iterator[Tensor]:

@@ -14,9 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from rtsep.learn.descent import descend, device, refuse_lost
 from rtsep.learn.eggs import Learn, Separate
 
-Array = NDArray[np.floating[Any]]
+Array = NDArray[Any]
 SLOPE, BETAS, RATE = 0.2, (0.5, 0.999), 1e-3
 TOGETHER = 256  # images masked at once
 
@@ -51,18 +52,19 @@ def learner(
     epochs: int = 25, width: int = 64, batch: int = 32, seed: int = 0, renew: bool = True,
     redraw: bool = False, half: bool = False, cool: bool = False,
 ) -> Learn:  # fmt: skip
-    """Learns y -> b by L1 and Adam; images (N, rows, columns).
+    """Learns y -> b by L1 and Adam; images (N, rows, columns), or spectra, by their magnitudes.
 
     renew : new weights each time it is called, as the paper says; the released code keeps them.
-    redraw : what of y is not b goes with another b in every epoch.  half : masks in bfloat16.
+    redraw : what of y is not b goes with another b in every epoch.  half : masks in bfloat16, as
+    always on a GPU.
     cool : the rate falls to nothing in every call, in a straight line.
     """
-    rng = np.random.default_rng(seed)
+    rng, where = np.random.default_rng(seed), device().type
     kept: list[Generator] = []
 
     def learn(y: Array, b: Array) -> Separate:
         if renew or not kept:
-            kept[:] = [seeded(width, int(rng.integers(1 << 31)))]
+            kept[:] = [seeded(width, int(rng.integers(1 << 31))).to(where)]
         network = kept[0].train()
         optimiser = torch.optim.Adam(network.parameters(), RATE, BETAS)
         last = 0.0 if cool else 1.0
@@ -71,12 +73,11 @@ def learner(
             mixtures = drawn_anew(y, b, rng) if redraw else y
             for rows in batches(len(y), batch, rng):
                 mixture, observed = (images(each[rows]) for each in (mixtures, b))
-                with torch.autocast("cpu", torch.bfloat16, half, cache_enabled=False):
+                with torch.autocast(where, torch.bfloat16, half or where == "cuda", False):
                     mask = network(mixture).float()
-                optimiser.zero_grad()
-                (mixture * mask - observed).abs().mean().backward()
-                optimiser.step()
+                descend((mixture * mask - observed).abs().mean(), optimiser)
             rate.step()
+            refuse_lost("a mask", network)
         return separator(network)
 
     return learn
@@ -89,7 +90,9 @@ def separator(network: Generator) -> Separate:
     def separate(y: Array) -> Array:
         with torch.no_grad():
             parts = [images(y[i : i + TOGETHER]) for i in range(0, len(y), TOGETHER)]
-            return torch.cat([part * network(part) for part in parts])[:, 0].numpy()
+            mask = torch.cat([network(part) for part in parts])[:, 0].cpu().numpy()
+        masked: Array = np.asarray(y, np.complex64 if np.iscomplexobj(y) else np.float32) * mask
+        return masked
 
     return separate
 
@@ -103,7 +106,8 @@ def seeded(width: int, seed: int) -> Generator:
 
 def drawn_anew(y: Array, b: Array, rng: np.random.Generator) -> Array:
     """Mixtures of every b with what is not b of another y."""
-    return b + (y - b)[rng.permutation(len(y))]
+    anew: Array = b + (y - b)[rng.permutation(len(y))]
+    return anew
 
 
 def batches(n: int, batch: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
@@ -114,5 +118,6 @@ def batches(n: int, batch: int, rng: np.random.Generator) -> Iterator[NDArray[np
 
 
 def images(x: Array) -> Tensor:
-    """(N, rows, columns) as (N, 1, rows, columns)."""
-    return torch.from_numpy(np.ascontiguousarray(x[:, None], np.float32))
+    """(N, rows, columns), of spectra their magnitudes, as (N, 1, rows, columns) on the device."""
+    x = np.abs(x) if np.iscomplexobj(x) else x
+    return torch.from_numpy(np.ascontiguousarray(x[:, None], np.float32)).to(device())

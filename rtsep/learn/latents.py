@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rtsep.learn.descent import descend, device
 from rtsep.learn.gass import Model, poisson
 from rtsep.learn.wiener import wiener
 
@@ -52,18 +53,17 @@ class Apart:
 
 def taken_apart(V: Array, models: Sequence[Model], search: Search = Search()) -> Apart:
     """The sources of magnitudes V (F, T), by Adam from normal codes."""
-    v = torch.from_numpy(np.ascontiguousarray(V.T, np.float32))
+    v = torch.from_numpy(np.ascontiguousarray(V.T, np.float32)).to(device())
     random = torch.Generator().manual_seed(search.seed)
-    codes = [torch.randn(len(v), m.codes, generator=random).requires_grad_() for m in models]
+    codes = [
+        torch.randn(len(v), m.codes, generator=random).to(v.device).requires_grad_() for m in models
+    ]
     optimiser = torch.optim.Adam(codes, search.rate)
     level = float(v.mean()) or 1.0
     for _ in range(search.steps):
-        optimiser.zero_grad()
-        loss = objective(v, models, codes, level, search)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        descend(objective(v, models, codes, level, search), optimiser)
     with torch.no_grad():
-        modelled = [m.frames(h).T.numpy() for m, h in zip(models, codes, strict=True)]
+        modelled = [m.frames(h).T.cpu().numpy() for m, h in zip(models, codes, strict=True)]
         return Apart(modelled, float(objective(v, models, codes, level, search)))
 
 

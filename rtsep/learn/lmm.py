@@ -1,11 +1,12 @@
-"""Latent Mixture Masking: two generators whose sum is the mixture, and their shares of it.
+"""Latent mixtures (LM): two generators whose sum is the mixture; and their shares of it (LMM).
 
 After Halperin, Ephrat and Hoshen (ICML 2019), on Generative Latent Optimisation (Bojanowski et al.,
 2018): codes z are learned with the generators, within the unit ball; distances are L1.
 
     1  G_B, z_b            minimise |G_B(z_b) - b|
     2  G_X, z^X, z^B       minimise |G_B(z^B) + G_X(z^X) - y|,  G_B held
-    3  z^X, z^B of a new y minimise the same, both held;  T(y) = y G_B / (G_B + G_X)
+    3  z^X, z^B of a new y minimise the same, both held;  LM: T(y) = G_B,
+                                                          LMM: T(y) = y G_B / (G_B + G_X)
 
 The paper gives neither generators nor the length of codes nor steps.  Images or patches b (N, rows,
 columns) and y (M, rows, columns), rows and columns multiples of 8.
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rtsep.learn.descent import descend, device, refuse_lost
 from rtsep.learn.eggs import Array, Separate, refuse_shapes
 from rtsep.learn.generator import TOGETHER, batches, images
 
@@ -27,7 +29,10 @@ LEAST = 1e-6
 
 @dataclass(frozen=True)
 class Latent:
-    """epochs : over b and then over y.  search : steps for the codes of new mixtures."""
+    """epochs : over b and then over y.  search : steps for the codes of new mixtures.
+
+    share : of the mixture, LMM; else what a generator makes is the estimate, LM.
+    """
 
     epochs: int = 25
     width: int = 64
@@ -37,6 +42,7 @@ class Latent:
     rate: float = 1e-3
     code_rate: float = 0.02
     seed: int = 0
+    share: bool = True
 
 
 class Drawer(nn.Module):
@@ -70,18 +76,21 @@ class Codes(nn.Embedding):
 
 
 def latent_mixture_masking(b: Array, y: Array, given: Latent = Latent()) -> Separate:
-    """T(y), an estimate of the observed source in y; nothing is paired."""
+    """T(y), an estimate of the observed source in y; nothing is paired.
+
+    `descent.DivergedError` where weights are no numbers any more.
+    """
     refuse_shapes(b, y, None)
     refuse_sides(b.shape[1:])
     level, rng = float(np.mean(y)) or 1.0, np.random.default_rng(given.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(given.seed)
         shape = b.shape[1], b.shape[2]
-        own, other = (Drawer(shape, given.codes, given.width) for _ in range(2))
-        found = Codes(len(b), given.codes)
+        own, other = (Drawer(shape, given.codes, given.width).to(device()) for _ in range(2))
+        found = Codes(len(b), given.codes).to(device())
         _learn(b / level, given, rng, [own], [found], lambda rows: own(found(rows)))
         own.eval().requires_grad_(False)
-        of_b, of_x = (Codes(len(y), given.codes) for _ in range(2))
+        of_b, of_x = (Codes(len(y), given.codes).to(device()) for _ in range(2))
         _learn(
             y / level, given, rng, [other], [of_b, of_x],
             lambda rows: own(of_b(rows)) + other(of_x(rows)),
@@ -104,33 +113,30 @@ def _learn(
     places: torch.optim.Optimizer = torch.optim.SparseAdam(points, given.code_rate)
     for _ in range(given.epochs):
         for rows in batches(len(wanted), given.batch, rng):
-            weights.zero_grad()
-            places.zero_grad()
-            (draw(torch.from_numpy(rows)) - images(wanted[rows])).abs().mean().backward()  # type: ignore[no-untyped-call]
-            weights.step()
-            places.step()
+            drawn = draw(torch.from_numpy(rows).to(device()))
+            descend((drawn - images(wanted[rows])).abs().mean(), weights, places)
             for each in codes:
                 each.hold()
+        refuse_lost("a generator", *drawers, *codes)
 
 
 def _separator(own: Drawer, other: Drawer, level: float, given: Latent) -> Separate:
     def separate(y: Array) -> Array:
         parts = [y[i : i + TOGETHER] for i in range(0, len(y), TOGETHER)]
-        return np.concatenate([part * _share(part) for part in parts]).astype(np.float32)
+        return np.concatenate([found(part) for part in parts]).astype(np.float32)
 
-    def _share(y: Array) -> Array:
+    def found(y: Array) -> Array:
         wanted, (of_b, of_x) = images(y / level), _starts(len(y), given)
         optimiser = torch.optim.Adam([of_b, of_x], given.code_rate)
         for _ in range(given.search):
-            optimiser.zero_grad()
-            (own(of_b) + other(of_x) - wanted).abs().mean(dim=(1, 2, 3)).sum().backward()
-            optimiser.step()
+            descend((own(of_b) + other(of_x) - wanted).abs().mean(dim=(1, 2, 3)).sum(), optimiser)
             with torch.no_grad():
                 for z in (of_b, of_x):
                     z /= z.norm(dim=1, keepdim=True).clamp(min=1)
         with torch.no_grad():
             b, x = own(of_b), other(of_x)
-            return (b / (b + x + LEAST))[:, 0].numpy()  # type: ignore[no-any-return]
+            estimate = wanted * b / (b + x + LEAST) if given.share else b
+            return level * estimate[:, 0].cpu().numpy()  # type: ignore[no-any-return]
 
     return separate
 
@@ -139,6 +145,10 @@ def _starts(n: int, given: Latent) -> list[Tensor]:
     """Equal for every image, so that an estimate does not depend on what else is asked."""
     random = torch.Generator().manual_seed(given.seed)
     return [
-        torch.randn(1, given.codes, generator=random).repeat(n, 1).mul_(0.1).requires_grad_()
+        torch.randn(1, given.codes, generator=random)
+        .repeat(n, 1)
+        .mul_(0.1)
+        .to(device())
+        .requires_grad_()
         for _ in range(2)
     ]

@@ -27,6 +27,10 @@ Row = dict[str, float]
 
 METHODS = ("nes", "supervised", "distil", "am", "lmm", "gass")
 NEEDED = {"supervised": ("clean",), "gass": ("mixtures", "clean")}  # beside observed
+LOSSES: dict[str, dict[str, float]] = {  # fields of a plan
+    "compressed": {},
+    "l1": {"exponent": 1.0, "magnitude": 1.0, "power": 1, "rate": 1e-3, "last_rate": 1e-3},
+}  # of magnitudes, as NES was published
 HELD_OUT = 0.1  # share of the recordings that a network is judged by
 JUDGED = 2  # batches
 
@@ -103,7 +107,7 @@ def learn_network(
 ) -> "Network":  # fmt: skip
     """Train a mask network of the source that is not observed.
 
-    ValueError names what cannot be learned from; `training.DivergedError` a loss that is no number.
+    ValueError names what cannot be learned from; `descent.DivergedError` a loss that is no number.
     ImportError where torch or onnx is missing.
     """
     refuse_missing()

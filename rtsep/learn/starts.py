@@ -6,6 +6,7 @@ observed source alone and the mixtures; gass hears the unobserved alone, too, or
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from rtsep.learn.threads import one_thread
 
 Array = NDArray[np.float32]
 
-STARTS = ("nmf", "asvd", "am", "lmm", "gass")
+STARTS = ("nmf", "asvd", "am", "lm", "lmm", "gass")
 FRAMES = 64  # of a patch
 TINY = np.float32(1e-9)
 
@@ -100,10 +101,10 @@ def by_am(heard: Heard) -> Mask:
     return lambda magnitudes: masked(separate, magnitudes)
 
 
-def by_lmm(heard: Heard) -> Mask:
+def by_lmm(heard: Heard, share: bool = True) -> Mask:
     from rtsep.learn.lmm import Latent, latent_mixture_masking
 
-    given = Latent(epochs=heard.epochs, width=heard.width, search=heard.search, seed=heard.seed)
+    given = Latent(heard.epochs, heard.width, search=heard.search, seed=heard.seed, share=share)
     separate = latent_mixture_masking(
         heard.pictures(heard.observed), heard.pictures(heard.mixtures), given
     )
@@ -130,7 +131,8 @@ def by_gass(heard: Heard) -> Mask:
 
 
 BY: dict[str, Callable[[Heard], Mask]] = {
-    "nmf": by_nmf, "asvd": by_asvd, "am": by_am, "lmm": by_lmm, "gass": by_gass,
+    "nmf": by_nmf, "asvd": by_asvd, "am": by_am, "lm": partial(by_lmm, share=False),
+    "lmm": by_lmm, "gass": by_gass,
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from rtsep.learn import checkpoints
+from rtsep.learn.descent import device, refuse_none
 from rtsep.learn.features import HOP_SECONDS
 from rtsep.learn.intelligibility import PIECE_SECONDS, correlation
 from rtsep.learn.network import MaskNetwork, Size, read, seeded, written
@@ -32,10 +33,6 @@ Told = Callable[[dict[str, float]], None]
 Also = Callable[[MaskNetwork], Tensor]  # what is added to the loss of a step
 
 CLEANEST = 1e-3  # t: the distortion is not asked to be less than this share of the mixture
-
-
-class DivergedError(ValueError):
-    """The loss or its gradient is no number; the last checkpoint is from before."""
 
 
 @dataclass(frozen=True)
@@ -140,24 +137,10 @@ def epoch(
         yield value.item()
 
 
-def refuse_none(what: str, value: Tensor, epoch: int, step: int) -> None:
-    """DivergedError for no number: not a step further, or the next checkpoint holds it."""
-    if not math.isfinite(value.item()):
-        raise DivergedError(
-            f"{what} is {value.item()} in epoch {epoch}, step {step} (wanted: a number); "
-            "the checkpoint before it is kept"
-        )
-
-
 def rate_at(plan: Plan, epoch: float) -> float:
     """Of learning: a cosine from the first to the last over the plan's epochs."""
     fall = 0.5 * (1 + math.cos(math.pi * min(1.0, epoch / plan.epochs)))
     return plan.last_rate + (plan.rate - plan.last_rate) * fall
-
-
-def device() -> torch.device:
-    """Where networks are trained: a GPU where there is one, in mixed precision there."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def band_gains(where: torch.device) -> Tensor:
