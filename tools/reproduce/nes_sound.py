@@ -2,17 +2,18 @@
 
     python tools/reproduce/nes_sound.py --data FOLDER [--small] [--write] [--width N] [--clips N]
                                         [--iterations N] [--epochs N] [--masks N] [--judged N]
-                                        [--half] [--redraw] [--cool] [--kept FILE]
+                                        [--half] [--redraw] [--cool] [--magnitudes] [--kept FILE]
                                         [--methods NAME ...] [--unseen WHAT ...]
 
 The paper's network on patches of 257 bins by 64 frames, |STFT| as it is, window 400 in FFTs of
 512, hop 160, 16 kHz; L1, Adam 1e-3, weights kept from iteration to iteration as in the released
-code; there width 64, ten iterations of 25 epochs.  AM learns for `masks` epochs.  --redraw: pairs
-drawn anew in every epoch.  --cool: the rate falls to nothing in every iteration.  --half: masks in
-bfloat16 while learning.  --kept: figures found so far; what is in it is not run again.  Speech and
-noise of --data (sets speech_train, noise_train; judged on speech_test, noise_test) in place of LRW
-and ESC-50, clips of 2.56 s, each at the same root mean square: the paper does not tell its levels.
-The mixture's phase is kept.
+code; there width 64, ten iterations of 25 epochs.  What is added is spectra, as sounds are added
+(--magnitudes: their magnitudes).  AM learns for `masks` epochs.  --redraw: pairs drawn anew in
+every epoch.  --cool: the rate falls to nothing in every iteration.  --half: masks in bfloat16 while
+learning.  --kept: figures found so far; what is in it is not run again.  Speech and noise of --data
+(sets speech_train, noise_train; judged on speech_test, noise_test) in place of LRW and ESC-50,
+clips of 2.56 s, each at the same root mean square: the paper does not tell its levels.  The
+mixture's phase is kept.
 Figures: medians over clips of BSS eval's SDR, one tap, of the source that is not observed.
 """
 
@@ -39,12 +40,12 @@ RATE, FRAMES, PATCHES = 16000, 64, 4
 TRANSFORM = Transform(512, 160, 400, True)
 LENGTH = TRANSFORM.HOPSIZE * (PATCHES * FRAMES - 4)  # samples of a clip, with silence around
 BASES = 64
-CHOICES = ("half", "redraw", "cool")
+CHOICES = ("half", "redraw", "cool", "magnitudes")
 PUBLISHED = {
     "speech": {"Const": 3.0, "NMF": 2.7, "AM": 6.0, "NES": 7.8, "AM+NES": 7.2, "supervised": 8.0},
     "noise": {"Const": 3.0, "NMF": 2.8, "AM": 5.2, "NES": 6.3, "AM+NES": 6.4, "supervised": 8.1},
 }
-Patches = NDArray[np.float32]
+Patches = NDArray[np.float32 | np.complex64]
 
 
 @dataclass(frozen=True)
@@ -79,20 +80,20 @@ def clips(folder: Path, kind: str, split: str, count: int, seed: int) -> NDArray
 
 
 def patches(Y: NDArray[np.complex64]) -> Patches:
-    """|Y| (N, 257, 256) as (4 N, 257, 64)."""
-    parts = np.abs(Y).reshape(len(Y), 257, PATCHES, FRAMES).transpose(0, 2, 1, 3)
-    return np.ascontiguousarray(parts.reshape(-1, 257, FRAMES), np.float32)
+    """Y (N, 257, 256) as (4 N, 257, 64)."""
+    parts = Y.reshape(len(Y), 257, PATCHES, FRAMES).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(parts.reshape(-1, 257, FRAMES))
 
 
-def joined(found: Patches) -> NDArray[np.float32]:
+def joined(found: Patches) -> Patches:
     parts = found.reshape(-1, PATCHES, 257, FRAMES).transpose(0, 2, 1, 3)
     return parts.reshape(-1, 257, PATCHES * FRAMES)
 
 
 def median_sdr(test: Clips, estimate: Patches) -> float:
-    """Of the estimates |x| (4 N, 257, 64), in dB."""
+    """Of the estimates x (4 N, 257, 64), by their magnitudes, in dB."""
     Y = test.Y
-    share = np.clip(joined(estimate) / (np.abs(Y) + 1e-9), 0, 1)
+    share = np.clip(np.abs(joined(estimate)) / (np.abs(Y) + 1e-9), 0, 1)
     found = []
     for Y_i, m, x, b in zip(Y, share, test.x, test.b, strict=True):
         e = TRANSFORM.samples(Y_i * m, LENGTH - 400)
@@ -106,7 +107,7 @@ def by_nmf(b: Patches, y: Patches, judged: Patches) -> Patches:
     rng = np.random.default_rng(0)
 
     def frames(each: Patches) -> NDArray[np.float32]:
-        return np.ascontiguousarray(each.transpose(1, 0, 2).reshape(257, -1))
+        return np.ascontiguousarray(np.abs(each).transpose(1, 0, 2).reshape(257, -1))
 
     def fit(
         V: NDArray[np.float32], W: NDArray[np.float32], fixed: slice, passes: int
@@ -131,7 +132,8 @@ def prepared(given: argparse.Namespace, unseen: str, observed: str) -> tuple[Cli
     test = Clips(clips(given.data, unseen, "test", given.judged, 2),
                  clips(given.data, observed, "test", given.judged, 3))  # fmt: skip
     alone, within = Clips(0 * x, both[: given.clips]), both[given.clips :]
-    return test, [patches(each.Y) for each in (alone, Clips(0 * x, within), Clips(x, within), test)]
+    spectra = [each.Y for each in (alone, Clips(0 * x, within), Clips(x, within), test)]
+    return test, [patches(np.abs(Y) if given.magnitudes else Y) for Y in spectra]
 
 
 def methods(
@@ -141,7 +143,7 @@ def methods(
 
     own : the part of b within y, which only a supervised network is told.
     """
-    chosen = {name: getattr(given, name) for name in CHOICES}
+    chosen = {name: getattr(given, name) for name in ("half", "redraw", "cool")}
 
     @cache
     def am() -> Separate:
