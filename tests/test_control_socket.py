@@ -151,6 +151,23 @@ def test_a_second_instance_has_another_name_and_a_taken_one_is_told():
         chosen(None)
 
 
+def test_a_name_is_held_before_its_socket_is_there():
+    """So that two that start at once do not share a device; a kill lets go of it."""
+    words = "from rtsep.control.places import claim, free_name; print(free_name(claim)); input()"
+    first, second = (
+        subprocess.Popen([sys.executable, "-uc", words], stdin=subprocess.PIPE,
+                         stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    )  # fmt: skip
+    assert sorted(each.stdout.readline() for each in (first, second)) == ["main\n", "main2\n"]
+    with pytest.raises(OSError, match="instance 'main' is running already"):
+        free_instance("main")
+    for each in (first, second):
+        each.kill()
+        each.communicate()
+    assert free_instance() == free_instance("main") == "main"
+
+
 @pytest.mark.parametrize("words", [["--virtual"], ["--input-file", "mic.wav"]])
 def test_live_takes_no_name_of_one_that_runs(words):
     """It would take its virtual microphone away at the end, and write over its last state."""

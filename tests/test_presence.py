@@ -20,7 +20,8 @@ class Pulse:
     """A server with two microphones and rtsep's; our stream records the first, as others do."""
 
     def __init__(self, playback=False):
-        self.devices = [Told(index=i, name=name) for i, name in enumerate(("usb", "mic", OWN))]
+        names = ("usb", "hdmi.monitor", "mic", OWN)
+        self.devices = [Told(index=i, name=name, proplist={}) for i, name in enumerate(names)]
         self.playback, self.streams = playback, [self.stream(7, os.getpid()), self.stream(8, 1)]
 
     def stream(self, index, process):
@@ -40,6 +41,8 @@ class Pulse:
         found.source = found.sink = device
 
     def __getattr__(self, name):
+        if name == "server_info":
+            return lambda: Told(default_source_name=OWN, default_sink_name=OWN)
         played = name.startswith("sink")
         if played != self.playback:
             raise AttributeError(name)
@@ -49,16 +52,28 @@ class Pulse:
 
 
 @pytest.mark.parametrize("playback", [False, True])
-@pytest.mark.parametrize(("to", "there"), [(1, True), (2, False), (None, False)])
+@pytest.mark.parametrize(("to", "there"), [(1, True), (2, True), (None, False)])
 def test_a_device_that_goes_is_missed_unless_another_real_one_takes_its_place(playback, to, there):
     pulse, presence = Pulse(playback), Presence("usb", playback)
     assert presence.look(pulse)
     pulse.go(0, to)
     assert presence.look(pulse) == there
-    pulse.devices.append(Told(index=9, name="usb"))  # plugged in again
+    pulse.devices.append(Told(index=9, name="usb", proplist={}))  # plugged in again
     assert presence.look(pulse)
     ours, others = (pulse.streams or [Told(source=9), Told(source=to)])[:2]
     assert (ours.source, others.source) == (9, to)
+
+
+@pytest.mark.parametrize("playback", [False, True])
+def test_where_it_would_hear_itself_it_takes_another_microphone_and_no_monitor(playback):
+    pulse, presence = Pulse(playback), Presence("usb", playback)
+    pulse.go(0, 3)  # to ours, the default one
+    assert presence.look(pulse)
+    assert [each.source for each in pulse.streams] == [2, 3]  # and no one else's stream is led
+    pulse.devices = [each for each in pulse.devices if each.name != "mic"]
+    pulse.move(7, 3)
+    assert not presence.look(pulse)
+    assert pulse.streams[0].source == 3
 
 
 def test_who_leads_our_stream_elsewhere_by_hand_is_obeyed():

@@ -96,11 +96,12 @@ def up(playback: Playback = False, instance: Instance = None, json_: Json = Fals
 
 @route.command()
 def down(playback: Playback = False, instance: Instance = None, json_: Json = False) -> None:
-    """Remove the virtual device; no other device is touched."""
+    """Remove the virtual device, unless it is in use; no other device is touched."""
+    from rtsep.cli.serving import runs
     from rtsep.ports import virtual
 
     device = named(instance, playback)
-    removed = virtual.down(device)
+    removed = virtual.down(device, runs(device.instance))
     if json_:
         print(json.dumps({"name": device.name, "title": device.title, "removed": removed}))
     else:

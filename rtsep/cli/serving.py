@@ -96,20 +96,33 @@ def _as_mapped(instance: str | None) -> "Preset":
     return presets.Preset(mappings=last.mappings)
 
 
+def runs(instance: str) -> bool:
+    """Whether an instance of that name answers."""
+    from rtsep.control.places import running
+
+    try:
+        return instance in running()
+    except OSError:  # sockets have no folder
+        return False
+
+
 def free_instance(wanted: str | None = None) -> str | None:
-    """A name that no running instance has; None where sockets have no folder.
+    """A name that no other instance has, held to the end of this process; None where sockets have
+    no folder.
 
     OSError where one has the name that is wanted: they would share devices and the last state.
     """
-    from rtsep.control.places import free_name, running
+    from rtsep.control.places import claim, free_name, running
 
     try:
         taken = running()
     except OSError:
         return wanted
-    if wanted in taken:
+    if wanted is None:
+        return free_name(claim)
+    if wanted in taken or not claim(wanted):
         raise OSError(f"instance {wanted!r} is running already (running: {', '.join(taken)})")
-    return wanted or free_name()
+    return wanted
 
 
 def made_of(preset: "Preset") -> dict[str, Any]:

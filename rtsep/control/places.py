@@ -1,15 +1,18 @@
 """Where control's files lie, and how an instance of `rtsep live` is found by its name."""
 
 import contextlib
+import itertools
 import os
 import re
 import socket
 import stat
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 FIRST = "main"
 LONGEST_PATH = 107  # bytes of a socket's address
+_claimed: set[Path] = set()  # by this process
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -88,12 +91,31 @@ def running() -> list[str]:
     return sorted(path.stem for path in runtime_folder().glob("*.sock") if answers(path))
 
 
-def free_name() -> str:
+def claim(instance: str) -> bool:
+    """Hold a name to the end of this process, before its socket is there; whether it was free.
+
+    The socket has a lock of its own, held while it is bound.
+    """
+    import fcntl
+
+    path = runtime_folder() / f"{checked(instance, 'instance')}.name"
+    if path in _claimed:
+        return True
+    lock = os.open(path, os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return False
+    _claimed.add(path)
+    return True
+
+
+def free_name(is_free: Callable[[str], bool] = lambda name: True) -> str:
     """`main`, or `main2` and so on where that is taken."""
-    taken, number = running(), 1
-    while (name := FIRST + (str(number) if number > 1 else "")) in taken:
-        number += 1
-    return name
+    taken = running()
+    names = (FIRST + (str(number) if number > 1 else "") for number in itertools.count(1))
+    return next(name for name in names if name not in taken and is_free(name))
 
 
 def chosen(instance: str | None) -> str:

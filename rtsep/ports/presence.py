@@ -1,13 +1,14 @@
 """Whether the real device of a stream is there, on a server that leads streams elsewhere.
 
 Where a device goes, its streams are led to the server's default one.  That may be rtsep's own: it
-would hear itself.  And where the device comes back, they stay where they are.
+would hear itself, and takes another instead.  And where the device comes back, they stay where they
+are.
 """
 
 import os
 from typing import Any
 
-OURS = "rtsep_"  # what the names of rtsep's own devices begin with
+from rtsep.ports.virtual import OURS, default_of, hardware
 
 
 class Presence:
@@ -27,9 +28,12 @@ class Presence:
         led = {each.index: names.get(getattr(each, self._end), "") for each in self._ours(pulse)}
         if self._device not in names.values():
             self._away = True
-            return any(led.values()) and not any(name.startswith(OURS) for name in led.values())
+            elsewhere = any(led.values()) and not any(n.startswith(OURS) for n in led.values())
+            return elsewhere or self._bring(
+                pulse, names, led, hardware(names.values(), default_of(pulse, self._end))
+            )
         if self._away:
-            self._bring_back(pulse, names, led)
+            self._bring(pulse, names, led, self._device)
         self._away = False
         return True
 
@@ -38,8 +42,14 @@ class Presence:
         streams = getattr(pulse, f"{self._stream}_list")()
         return [each for each in streams if each.proplist.get("application.process.id") == process]
 
-    def _bring_back(self, pulse: Any, names: dict[int, str], led: dict[int, str]) -> None:
-        there = next(index for index, name in names.items() if name == self._device)
+    def _bring(
+        self, pulse: Any, names: dict[int, str], led: dict[int, str], to: str | None
+    ) -> bool:
+        """Our streams to a device; whether there are both."""
+        there = next((index for index, name in names.items() if name == to), None)
+        if there is None:
+            return False
         for stream, name in led.items():
-            if name != self._device:
+            if name != to:
                 getattr(pulse, f"{self._stream}_move")(stream, there)
+        return bool(led)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from rtsep.ports.virtual import Virtual, default_of, release, server, up
+from rtsep.ports.virtual import OURS, Virtual, default_of, hardware, release, server, up
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,13 @@ def find_device(devices: Sequence[Any], wanted: str, what: str) -> str:
 
 def _other(devices: Sequence[Any], default: str, wanted: str | None, what: str) -> str:
     """The real device at the other end: the one wanted, or the default, never one of ours."""
-    real = [each for each in devices if not each.name.startswith("rtsep_")]
+    real = [each for each in devices if not each.name.startswith(OURS)]
     if wanted is not None:
         return find_device(real, wanted, what)
     names = [each.name for each in real]
-    if default in names:
-        return default
-    hardware = [name for name in names if not name.endswith(".monitor")] or names
-    if not hardware:
+    if not names:
         raise OSError(f"the sound server has no {what} beside rtsep's own")
-    return str(hardware[0])
+    return default if default in names else str(hardware(names, default) or names[0])
 
 
 def route(virtual: Virtual, wanted: str | None = None) -> Route:

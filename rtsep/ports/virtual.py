@@ -6,11 +6,12 @@ modules of the sound server, known again by their names, so those of a crashed r
 Control thread only.  The only importer of pulsectl.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+OURS = "rtsep_"  # what the names of all begin with
 NULL_SINK, REMAPPED = "module-null-sink", "module-remap-source"
 _WHAT = {NULL_SINK: "sink", REMAPPED: "source"}
 LASTING = "rtsep.lasting"
@@ -36,7 +37,7 @@ class Virtual:
     @property
     def name(self) -> str:
         """What programs list: a source's name, or a sink's for playback."""
-        return f"rtsep_{self.instance}_{'speaker' if self.playback else 'microphone'}"
+        return f"{OURS}{self.instance}_{'speaker' if self.playback else 'microphone'}"
 
     @property
     def sink(self) -> str:
@@ -114,6 +115,15 @@ def default_of(pulse: Any, kind: str) -> str:
     devices = getattr(pulse, f"{kind}_list")()
     before = [each.proplist.get(BEFORE, name) for each in devices if each.name == name]
     return str(before[0]) if before else name
+
+
+def hardware(names: Iterable[str], default: str) -> str | None:
+    """The device that is a machine's own, the default where that is one; no monitor, none of ours.
+
+    names : of a server's sources, or of its sinks.
+    """
+    found = [name for name in names if not name.startswith(OURS) and not name.endswith(".monitor")]
+    return default if default in found else next(iter(found), None)
 
 
 def _properties(kind: str, title: str, lasting: bool, before: str) -> str:
@@ -199,10 +209,29 @@ def _unload(pulse: Any, virtual: Virtual) -> int:
     return len(modules)
 
 
-def down(virtual: Virtual) -> bool:
-    """Remove a virtual device; whether it was there.  No other device is touched."""
+def down(virtual: Virtual, running: bool = False) -> bool:
+    """Remove a virtual device; whether it was there.  No other device is touched.
+
+    OSError where a stream of rtsep goes through it.  running : whether its instance runs; what
+    does not last is then that one's.
+    """
     with server() as pulse:
+        there = bool(modules_of(pulse, virtual))
+        if _is_fed(pulse, virtual) or (there and running and not _is_lasting(pulse, virtual)):
+            raise OSError(f"{virtual.title} is in use by a running rtsep (end that first)")
         return _unload(pulse, virtual) > 0
+
+
+def _is_fed(pulse: Any, virtual: Virtual) -> bool:
+    """Whether anything plays into the microphone, or takes what is played into the speaker."""
+    if virtual.playback:
+        taken = [each.source for each in pulse.source_output_list()]
+        return any(
+            source.index in taken and source.name == f"{virtual.sink}.monitor"
+            for source in pulse.source_list()
+        )
+    fed = [each.sink for each in pulse.sink_input_list()]
+    return any(sink.index in fed and sink.name == virtual.sink for sink in pulse.sink_list())
 
 
 def release(virtual: Virtual) -> None:
@@ -225,7 +254,7 @@ def status() -> list[dict[str, Any]]:
         listeners = [each.source for each in pulse.source_output_list()]
         players = [each.sink for each in pulse.sink_input_list()]
     told = []
-    for name in sorted(sink for sink in sinks if sink.startswith("rtsep_")):
+    for name in sorted(sink for sink in sinks if sink.startswith(OURS)):
         name = name.removesuffix("_feed")
         playback = name.endswith("_speaker")
         device = (sinks if playback else sources).get(name)
