@@ -4,10 +4,12 @@ import ctypes
 
 import numpy as np
 import pytest
+from control_room import desk_for
 from live_streams import play_stems
 
 import rtsep
 from models import babble, model
+from rtsep.cli.streams import stems_told
 from rtsep.dsp.resampling import HALF, TAPS
 from rtsep.engine.crossing import WRITTEN, crossing
 from rtsep.engine.ends import output_callback
@@ -84,3 +86,21 @@ def test_reset_keeps_stems_and_a_running_stream_its_number():
     live.stems = 0
     assert live.callback is not None
     assert ctypes.c_void_p(live.callback.address).value == engine().callback.address
+
+
+def test_sources_that_take_others_channels_are_told(tmp_path, capsys):
+    names = []
+    for name in ("fan", "rain", "sea"):
+        names.append(str(tmp_path / f"{name}.npz"))
+        rtsep.save(names[-1], model(name, rate=RATE))
+    ours = rtsep.Engine(names[:1], rate=RATE)
+    ours.stems = 2
+    with desk_for(ours, names[:1]) as desk, stems_told(ours, desk):
+        desk.ask(desk.turn, "strength", 0.5, "test").result(5)
+        assert capsys.readouterr().err == ""
+        desk.ask(desk.swap, names[1:2], None, "teach").result(20)
+        desk.ask(desk.turn, "strength", 0.6, "test").result(5)
+        first = "channels keep their names: fan, unknown have rain, unknown\n"
+        assert capsys.readouterr().err == first
+        desk.ask(desk.swap, names[1:], None, "teach").result(20)
+        assert capsys.readouterr().err.endswith("have rain, sea, unknown; no channel has unknown\n")

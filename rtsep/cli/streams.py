@@ -18,7 +18,7 @@ from rtsep.cli.serving import served
 
 if TYPE_CHECKING:
     from rtsep.cli.panel import Tell
-    from rtsep.control.desk import Desk
+    from rtsep.control.desk import Change, Desk
     from rtsep.control.presets import Preset
     from rtsep.engine.engine import Engine
     from rtsep.ports.portaudio import Route
@@ -88,6 +88,26 @@ def watched(engine: "Engine", desk: "Desk", way: str, log: Journal, lost: int) -
         yield both
 
 
+@contextmanager
+def stems_told(engine: "Engine", desk: "Desk") -> Iterator[None]:
+    """Say so where other sources take the channels of those that gave them their names."""
+    names = told = engine.sources
+
+    def hear(change: "Change") -> None:
+        nonlocal told
+        if engine.stems and engine.sources != told:
+            told = engine.sources
+            left = ", ".join(told[engine.stems :])
+            beyond = f"; no channel has {left}" if left else ""
+            say(f"channels keep their names: {', '.join(names)} have {', '.join(told)}{beyond}")
+
+    deaf = desk.listen(hear)
+    try:
+        yield
+    finally:
+        deaf()
+
+
 def through_files(source: Path, target: Path | None, run: Run) -> tuple["Engine", Report]:
     """A recording as the microphone, a file as the speaker, in real time."""
     from rtsep.ports import live, recordings
@@ -145,6 +165,7 @@ def through_soundcard(
             ended_by_signals() as stop, engine.seal(), closing(stream),
             ports_named(route, engine), beside(stream),
             served(engine, run.preset, run.instance, run.osc) as desk,
+            stems_told(engine, desk),
             watched(engine, desk, way or str(route), run.log, run.lost) as tell,
         ):  # fmt: skip
             say(f"from {route}")
