@@ -170,6 +170,16 @@ def test_speed_moves_pitch():
     assert len(faster) == 4800
 
 
+def test_other_samples_as_long_go_onto_another_tape(tmp_path):
+    """What is given as an array has no name to be told apart by."""
+    rng = np.random.default_rng(0)
+    sounds = [low_tones(0.5, rng) for _ in range(2)]
+    tapes = [tape(recordings((x, RATE), print), RATE, tmp_path, "noise", print) for x in sounds]
+    again = tape(recordings((sounds[0], RATE), print), RATE, tmp_path, "noise", print)
+    np.testing.assert_array_equal(again.samples, tapes[0].samples)
+    assert not np.array_equal(tapes[1].samples[:1000], tapes[0].samples[:1000])
+
+
 def test_tapes_are_found_again_and_keep_silence_out(tmp_path, folders):
     corpus = recordings([(np.zeros(4800, np.float32), RATE), (np.ones(480, np.float32), RATE)],
                         print)  # fmt: skip

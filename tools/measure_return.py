@@ -1,7 +1,8 @@
 """How soon the sound is back after a sound server was killed: from the server's first answer.
 
 The stream is a fresh process of `rtsep live` that goes on from the last state (the same number,
-new memory), so this holds starting Python, loading the model and opening the devices.
+new memory), so this holds starting Python, loading the model and opening the devices; and what is
+left of the pause between two tries, which grows while the server stays away (--away, in seconds).
 """
 
 import os
@@ -49,7 +50,11 @@ def when(process: subprocess.Popen[str], words: str) -> float:
 
 
 def returns(
-    kind: AbstractContextManager[servers.Server], answer: list[str], words: list[str], times: int
+    kind: AbstractContextManager[servers.Server],
+    answer: list[str],
+    words: list[str],
+    times: int,
+    away: float,
 ) -> list[float]:
     took = []
     with kind as server, tempfile.TemporaryDirectory() as home:
@@ -61,6 +66,7 @@ def returns(
                 time.sleep(1)
                 server.kill()
                 when(process, LOST)
+                time.sleep(away)
                 server.start_again(*answer)
                 answered = time.monotonic()
                 took.append(when(process, BACK) - answered)
@@ -74,10 +80,11 @@ def row(name: str, took: list[float]) -> Row:
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--away", type=float, default=0.0)
     given = parser.parse_args()
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     with measured(given.json, ("rtsep", "sounddevice", "pulsectl")) as report:
-        rows = [row(name, returns(kind(), answer, words, given.times))
+        rows = [row(name, returns(kind(), answer, words, given.times, given.away))
                 for name, (kind, answer, words) in KINDS.items()]  # fmt: skip
         report.table("from the server's first answer to the stream", rows)
 

@@ -3,6 +3,7 @@
 Memory stays that of one block, however long a recording is.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ MAX_CHANNELS = 8
 @dataclass(frozen=True)
 class Recording:
     """One recording.  rate : Hz.  length : samples a channel.  blocks : mono float32, in order.
-    licence : as a manifest states it.
+    licence : as a manifest states it.  content : of an array, by which others are told apart.
 
     Iterating over `blocks()` raises ValueError where the material cannot be used after all.
     """
@@ -36,6 +37,7 @@ class Recording:
     length: int
     blocks: Callable[[], Iterator[Samples]]
     licence: str = NOT_STATED
+    content: str = ""
 
     @property
     def seconds(self) -> float:
@@ -109,7 +111,10 @@ def _from_array(samples: NDArray[Any], rate: int) -> Recording:
     channels = np.atleast_2d(samples)
     _check("samples", len(channels), rate, channels.shape[1])
     mono = channels.mean(axis=0, dtype=np.float32)
-    return Recording("samples", rate, mono.size, lambda: _finite("samples", [mono]))
+    content = hashlib.sha256(mono.tobytes()).hexdigest()[:16]
+    return Recording(
+        "samples", rate, mono.size, lambda: _finite("samples", [mono]), content=content
+    )
 
 
 def _from_file(path: Path) -> Recording:

@@ -175,7 +175,8 @@ class _Parts:
         found = recordings(given, self.skip)
         seconds = sum(each.seconds for each in found)
         files = stamps(each.name for each in found if Path(each.name).is_file())
-        content = digest([[Path(name).name, *rest] for name, *rest in files])[:8]
+        arrays = [[each.content] for each in found if each.content]
+        content = digest([[Path(name).name, *rest] for name, *rest in files] + arrays)[:8]
         self.heard[what] = f"{len(found)} recordings of {seconds:.1f} s ({content})"
         return found
 

@@ -76,7 +76,8 @@ def tape(
 
 
 def _stamps(corpus: Sequence[Recording]) -> list[list[Any]]:
-    return stamps(each.name for each in corpus if Path(each.name).is_file())
+    files = stamps(each.name for each in corpus if Path(each.name).is_file())
+    return files + [[each.content] for each in corpus if each.content]
 
 
 def _written(
