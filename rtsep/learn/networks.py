@@ -27,10 +27,10 @@ Row = dict[str, float]
 
 METHODS = ("nes", "supervised", "distil", "am", "lmm", "gass")
 NEEDED = {"supervised": ("clean",), "gass": ("mixtures", "clean")}  # beside observed
-LOSSES: dict[str, dict[str, float]] = {  # fields of a plan
+LOSSES: dict[str, dict[str, float]] = {  # fields of a plan; l1: of magnitudes, as published
     "compressed": {},
     "l1": {"exponent": 1.0, "magnitude": 1.0, "power": 1, "rate": 1e-3, "last_rate": 1e-3},
-}  # of magnitudes, as NES was published
+}
 HELD_OUT = 0.1  # share of the recordings that a network is judged by
 JUDGED = 2  # batches
 
