@@ -58,10 +58,12 @@ def test_a_device_that_goes_is_missed_unless_another_real_one_takes_its_place(pl
     assert presence.look(pulse)
     pulse.go(0, to)
     assert presence.look(pulse) == there
+    assert presence.instead == ("mic" if there else "")
     pulse.devices.append(Told(index=9, name="usb", proplist={}))  # plugged in again
     assert presence.look(pulse)
+    assert presence.instead == ""
     ours, others = (pulse.streams or [Told(source=9), Told(source=to)])[:2]
-    assert (ours.source, others.source) == (9, to)
+    assert (ours.source, others.source) == (9, to)  # others stay where they were led
 
 
 @pytest.mark.parametrize("playback", [False, True])
@@ -69,11 +71,21 @@ def test_where_it_would_hear_itself_it_takes_another_microphone_and_no_monitor(p
     pulse, presence = Pulse(playback), Presence("usb", playback)
     pulse.go(0, 3)  # to ours, the default one
     assert presence.look(pulse)
+    assert presence.instead == "mic"
     assert [each.source for each in pulse.streams] == [2, 3]  # and no one else's stream is led
     pulse.devices = [each for each in pulse.devices if each.name != "mic"]
     pulse.move(7, 3)
     assert not presence.look(pulse)
+    assert presence.instead == ""
     assert pulse.streams[0].source == 3
+
+
+def test_a_speakers_monitor_is_no_microphone():
+    """The server leads to it; the other would be heard, and what they say sent back to them."""
+    pulse, presence = Pulse(), Presence("usb")
+    pulse.go(0, 1)
+    assert presence.look(pulse)
+    assert (presence.instead, pulse.streams[0].source) == ("mic", 2)
 
 
 def test_who_leads_our_stream_elsewhere_by_hand_is_obeyed():
@@ -115,7 +127,30 @@ def test_a_microphone_pulled_and_put_back_is_recorded_again_and_rtsep_itself_nev
     process.send_signal(signal.SIGINT)
     errors = process.communicate(timeout=60)[1]
     assert process.returncode == 0, errors
-    assert ("is gone; waiting" in errors) == ("is back" in errors)
+    assert ("is gone" in errors) == ("is back" in errors)
+
+
+@pytest.mark.servers
+@pytest.mark.usefixtures("warm", "own_home")
+def test_another_microphone_takes_the_place_of_one_that_is_pulled(server):
+    """Though rtsep's is the default one."""
+    plug, other = (
+        ["load-module", "module-remap-source", f"source_name={name}", f"master={sink}.monitor"]
+        for name, sink in (("usb", "virt_out"), ("laptop", "mic_feed"))
+    )
+    module = pactl(server, *plug).strip()
+    pactl(server, *other)
+    process = live(server, "--always", "--default", "--input", "usb")
+    until(lambda: recorded(server, process) == {"usb"}, 60)
+    pactl(server, "unload-module", module)
+    until(lambda: recorded(server, process) == {"laptop"}, 60)
+    pactl(server, *plug)
+    until(lambda: recorded(server, process) == {"usb"}, 60)
+    process.send_signal(signal.SIGINT)
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 0, errors
+    assert "usb is gone; laptop takes its place" in errors
+    assert "usb is back" in errors
 
 
 @pytest.mark.servers

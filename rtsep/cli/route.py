@@ -64,20 +64,21 @@ def heeding(
     from rtsep.ports.listeners import listening, recorders_of
     from rtsep.ports.presence import Presence
 
-    said = True
+    presence, said = Presence(real, virtual.playback), "back"
 
     def tell(heard: bool, there: bool) -> None:
         nonlocal said
         if once and not there:
             stream.lose(f"{real} is gone")
             return
-        if there != said:
-            say(f"{real} is back" if there else f"{real} is gone; waiting for it")
-        said = there
+        taken = f"gone; {presence.instead} takes its place" if presence.instead else "back"
+        if (now := taken if there else "gone; waiting for it") != said:
+            say(f"{real} is {now}")
+        said = now
         stream.heed(heard, there)
 
     recorders = recorders_of(virtual, stems, always)
-    with listening(recorders, Presence(real, virtual.playback), tell):
+    with listening(recorders, presence, tell):
         yield
 
 

@@ -14,11 +14,11 @@ from rtsep.ports.virtual import OURS, default_of, hardware
 class Presence:
     """The real device of this process's stream, by the server's name.  Any one thread.
 
-    playback : it is an output, else an input.
+    playback : it is an output, else an input.  instead : what had its place at the last look.
     """
 
     def __init__(self, device: str, playback: bool = False) -> None:
-        self._device, self._away = device, False
+        self._device, self._away, self.instead = device, False, ""
         self._end = "sink" if playback else "source"
         self._stream = "sink_input" if playback else "source_output"
 
@@ -28,23 +28,29 @@ class Presence:
         led = {each.index: names.get(getattr(each, self._end), "") for each in self._ours(pulse)}
         if self._device not in names.values():
             self._away = True
-            elsewhere = any(led.values()) and not any(n.startswith(OURS) for n in led.values())
-            return elsewhere or self._bring(
-                pulse, names, led, hardware(names.values(), default_of(pulse, self._end))
-            )
+            real = [name for name in led.values() if self._may_stand_in(name)]
+            if len(real) == len(led):
+                self.instead = next(iter(real), "")
+            else:
+                other = hardware(names.values(), default_of(pulse, self._end)) or ""
+                self.instead = other if self._bring(pulse, names, led, other) else ""
+            return bool(self.instead)
         if self._away:
             self._bring(pulse, names, led, self._device)
-        self._away = False
+        self._away, self.instead = False, ""
         return True
+
+    def _may_stand_in(self, name: str) -> bool:
+        """For the device that is gone; a monitor only for a monitor."""
+        heard = name.endswith(".monitor") and not self._device.endswith(".monitor")
+        return bool(name) and not name.startswith(OURS) and not heard
 
     def _ours(self, pulse: Any) -> list[Any]:
         process = str(os.getpid())
         streams = getattr(pulse, f"{self._stream}_list")()
         return [each for each in streams if each.proplist.get("application.process.id") == process]
 
-    def _bring(
-        self, pulse: Any, names: dict[int, str], led: dict[int, str], to: str | None
-    ) -> bool:
+    def _bring(self, pulse: Any, names: dict[int, str], led: dict[int, str], to: str) -> bool:
         """Our streams to a device; whether there are both."""
         there = next((index for index, name in names.items() if name == to), None)
         if there is None:
