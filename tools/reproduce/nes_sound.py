@@ -2,7 +2,8 @@
 
     python tools/reproduce/nes_sound.py --data FOLDER [--small] [--write] [--width N] [--clips N]
                                         [--iterations N] [--epochs N] [--masks N] [--judged N]
-                                        [--half] [--redraw] [--cool] [--magnitudes] [--kept FILE]
+                                        [--half] [--redraw] [--cool] [--magnitudes] [--over DB]
+                                        [--kept FILE]
                                         [--methods NAME ...] [--unseen WHAT ...]
 
 The paper's network on patches of 257 bins by 64 frames, |STFT| as it is, window 400 in FFTs of
@@ -12,8 +13,8 @@ code; there width 64, ten iterations of 25 epochs.  What is added is spectra, as
 every epoch.  --cool: the rate falls to nothing in every iteration.  --half: masks in bfloat16 while
 learning.  --kept: figures found so far; what is in it is not run again.  Speech and noise of --data
 (sets speech_train, noise_train; judged on speech_test, noise_test) in place of LRW and ESC-50,
-clips of 2.56 s, each at the same root mean square: the paper does not tell its levels.  The
-mixture's phase is kept.
+clips of 2.56 s, each at the same root mean square, or the source that is not observed at so many
+dB over the other (--over): the paper does not tell its levels.  The mixture's phase is kept.
 Figures: medians over clips of BSS eval's SDR, one tap, of the source that is not observed.
 """
 
@@ -128,8 +129,9 @@ def by_nmf(b: Patches, y: Patches, judged: Patches) -> Patches:
 def prepared(given: argparse.Namespace, unseen: str, observed: str) -> tuple[Clips, list[Patches]]:
     """Clips to judge by; patches of b, of b within y, of y, of the mixtures judged."""
     both = clips(given.data, observed, "train", 2 * given.clips, 0)
-    x = clips(given.data, unseen, "train", given.clips, 1)
-    test = Clips(clips(given.data, unseen, "test", given.judged, 2),
+    louder = np.float32(10 ** (given.over / 20))
+    x = louder * clips(given.data, unseen, "train", given.clips, 1)
+    test = Clips(louder * clips(given.data, unseen, "test", given.judged, 2),
                  clips(given.data, observed, "test", given.judged, 3))  # fmt: skip
     alone, within = Clips(0 * x, both[: given.clips]), both[given.clips :]
     spectra = [each.Y for each in (alone, Clips(0 * x, within), Clips(x, within), test)]
@@ -189,7 +191,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     numbers = {"width": 64, "iterations": 10, "epochs": 25, "masks": 25, "clips": 1000,
-               "judged": 100}  # fmt: skip
+               "judged": 100, "over": 0}  # fmt: skip
     more = {name: {"type": int, "default": value} for name, value in numbers.items()}
     more |= {name: {"action": "store_true"} for name in CHOICES} | {"kept": {"type": Path}}
     names = list(PUBLISHED["speech"])
