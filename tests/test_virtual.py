@@ -211,7 +211,7 @@ def test_two_instances_at_once(server):
 
 def test_what_is_played_into_the_microphone_comes_out_of_the_virtual_one(server, played, tmp_path):
     words = ["--virtual", "--input", "mic_feed.monitor", "--device-latency", "0.04"]
-    report = flows(server, words, played, tmp_path, MICROPHONE, 0.95)
+    report = flows(server, words, played, tmp_path, MICROPHONE)
     assert report is not None
     assert report["meters"]["deposits"] > 0  # on two clocks
 
@@ -251,7 +251,7 @@ def test_each_source_is_a_microphone_of_its_own_and_together_they_are_the_input(
     assert listed(server) == before
     words = ["--virtual", "--stems", "--input", "mic_feed.monitor", "--device-latency", "0.04"]
     words += ["--model", "rain"]
-    assert flows(server, words, played, tmp_path, MICROPHONE, 0.95) is not None
+    assert flows(server, words, played, tmp_path, MICROPHONE) is not None
     assert listed(server) == before
 
 
