@@ -19,7 +19,16 @@ import rtsep
 from models import model
 from rtsep.cli.serving import free_instance
 from rtsep.control import places
-from rtsep.control.places import answers, chosen, free_name, runtime_folder, socket_path
+from rtsep.control.places import (
+    answers,
+    chosen,
+    claim,
+    free_name,
+    hand_over,
+    runtime_folder,
+    socket_path,
+    take_over,
+)
 from rtsep.control.serve import DEAF, serve
 from rtsep.control.server import CLIENTS
 from rtsep.control.wire import LONGEST_LINE, Line, Refused
@@ -166,6 +175,15 @@ def test_a_name_is_held_before_its_socket_is_there():
         each.kill()
         each.communicate()
     assert free_instance() == free_instance("main") == "main"
+
+
+def test_a_claim_is_left_to_the_next_program_and_to_no_child():
+    assert claim("studio")
+    lock = hand_over("studio")
+    assert os.get_inheritable(lock)
+    take_over("studio", lock)
+    assert not os.get_inheritable(lock)
+    assert hand_over("unclaimed") is hand_over(None) is None
 
 
 @pytest.mark.parametrize("words", [["--virtual"], ["--input-file", "mic.wav"]])

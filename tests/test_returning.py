@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
+from control_room import until
 
 from rtsep.cli import returning
 from rtsep.cli.returning import MARK, Return, again, patient, pause, taken
+from rtsep.cli.serving import free_instance
 
 RTSEP = [sys.executable, "-m", "rtsep.cli"]
 ANSWER = {"jack_server": ["jack_lsp"], "pulse_server": ["pactl", "info"]}
@@ -124,6 +127,22 @@ def test_the_longer_it_is_away_the_seldomer_it_is_looked_for(monkeypatch):
         30,
     )
     assert pause(10**9) == 2.5
+
+
+def test_its_name_stays_its_own_while_it_waits():
+    """Through every run that replaces the one before; a kill lets go of it."""
+    words = """from rtsep.cli.returning import Return, again
+from rtsep.cli.serving import free_instance
+free_instance("studio")
+again(Return("studio"))"""
+    live = ["live", "--model", "bypass", "--input", "no such microphone"]
+    with subprocess.Popen([sys.executable, "-c", words, *live], stderr=subprocess.DEVNULL) as run:
+        environment = Path(f"/proc/{run.pid}/environ")
+        until(lambda: b'"tries": 2' in environment.read_bytes(), PATIENCE)
+        with pytest.raises(OSError, match="instance 'studio' is running already"):
+            free_instance("studio")
+        run.kill()
+    assert free_instance("studio") == "studio"
 
 
 def test_ctrl_c_ends_the_wait(jack_server):

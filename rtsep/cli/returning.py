@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NoReturn
 
+from rtsep.control.places import hand_over, take_over
+
 MARK = "RTSEP_RETURN"
 PAUSES = (0.5, 2.5)  # seconds between two tries, the first and the longest
 SLOWER = 1.2  # each by so much
@@ -25,7 +27,7 @@ class Return:
 
     instance : its name, None where sockets have no folder.  devices : arguments of a route, by
     name.  left : seconds it has still to run, None for ever.  times : how often the sound went
-    away so far.  tries : of having it back, so far in vain.
+    away so far.  tries : of having it back, so far in vain.  lock : what holds the name meanwhile.
     """
 
     instance: str | None
@@ -33,16 +35,21 @@ class Return:
     left: float | None = None
     times: int = 1
     tries: int = 0
+    lock: int | None = None
 
 
 def taken() -> Return | None:
     """What an earlier run has left for this one, taken out of the environment."""
     mark = os.environ.pop(MARK, None)
-    return Return(**json.loads(mark)) if mark else None
+    back = Return(**json.loads(mark)) if mark else None
+    if back and back.instance and back.lock is not None:
+        take_over(back.instance, back.lock)
+    return back
 
 
 def again(back: Return) -> NoReturn:
     """Replace the process by another run of its command.  Nothing after this happens."""
+    back = replace(back, lock=hand_over(back.instance))
     sys.stdout.flush()
     sys.stderr.flush()
     safely = ["-P"] if sys.flags.safe_path else []

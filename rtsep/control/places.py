@@ -12,7 +12,7 @@ from pathlib import Path
 
 FIRST = "main"
 LONGEST_PATH = 107  # bytes of a socket's address
-_claimed: set[Path] = set()  # by this process
+_claimed: dict[Path, int] = {}  # by this process, and their locks
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -91,6 +91,10 @@ def running() -> list[str]:
     return sorted(path.stem for path in runtime_folder().glob("*.sock") if answers(path))
 
 
+def _name_path(instance: str) -> Path:
+    return runtime_folder() / f"{checked(instance, 'instance')}.name"
+
+
 def claim(instance: str) -> bool:
     """Hold a name to the end of this process, before its socket is there; whether it was free.
 
@@ -98,7 +102,7 @@ def claim(instance: str) -> bool:
     """
     import fcntl
 
-    path = runtime_folder() / f"{checked(instance, 'instance')}.name"
+    path = _name_path(instance)
     if path in _claimed:
         return True
     lock = os.open(path, os.O_CREAT, 0o600)
@@ -107,8 +111,22 @@ def claim(instance: str) -> bool:
     except BlockingIOError:
         os.close(lock)
         return False
-    _claimed.add(path)
+    _claimed[path] = lock
     return True
+
+
+def hand_over(instance: str | None) -> int | None:
+    """The lock on a claimed name, left open for the program that is to replace this one."""
+    lock = _claimed.get(_name_path(instance)) if instance is not None and _claimed else None
+    if lock is not None:
+        os.set_inheritable(lock, True)
+    return lock
+
+
+def take_over(instance: str, lock: int) -> None:
+    """Hold a name on by the lock that the program before has left open."""
+    os.set_inheritable(lock, False)
+    _claimed[_name_path(instance)] = lock
 
 
 def free_name(is_free: Callable[[str], bool] = lambda name: True) -> str:
