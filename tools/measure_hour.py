@@ -1,11 +1,13 @@
 """An hour of live stream in real time: late blocks beside what the host stole, delay, memory.
 
-A JACK server of its own on a dummy device calls for 128 samples every 2.67 ms, through two streams
-as for two devices on two clocks, with a default model and its unknown source learning.  The dummy
-device is silent, so the input's callback is handed prepared noise; what is played is compared with
-it: `delay` is how many samples it is behind, exactly.  Linux, with jackd installed.
+A JACK server of its own on a dummy device calls for a block of 128 samples every 2.67 ms, or of as
+many as --block says, through two streams as for two devices on two clocks, with a default model and
+its unknown source learning, or with another model, in another mode.  The dummy device is silent, so
+the input's callback is handed prepared noise; what is played is compared with it: `delay` is how
+many samples it is behind, exactly.  Linux, with jackd installed.
 """
 
+import argparse
 import os
 import sys
 import time
@@ -31,9 +33,8 @@ from rtsep.ports.soundcard import SoundcardStream
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import servers
 
-RATE, BLOCK, BLOCKS, RANK = 48000, 128, 1024, 64
-PERIOD = BLOCK * BLOCKS
-BLOCK_NS = BLOCK * 1_000_000_000 // RATE
+RATE, RANK = 48000, 64
+PERIOD = 128 * 1024  # samples of noise, again and again: whole blocks of any power of two
 noise = np.ascontiguousarray(babble(PERIOD / RATE)[0])
 played = np.zeros(PERIOD, np.float32)
 ours, control = np.zeros((2, BOOK), np.int64)  # books of what was late
@@ -46,12 +47,17 @@ SHAPE = types.int32(
 )
 
 
+def duration(block: int) -> int:
+    """Of a block, in ns."""
+    return block * 1_000_000_000 // RATE
+
+
 @numba.cfunc(SHAPE)
 def take(x: Any, y: Any, n: int, times: Any, flags: int, pointer: Any) -> int:
-    """The input's callback, on the next block of noise."""
+    """The input's callback, on the next n samples of noise."""
     cross = carray(pointer, (1,))[0]
-    at = cross.deposits % BLOCKS
-    call(TAKE, HEARD + at * (4 * BLOCK), y, n, times, flags, pointer)
+    at = cross.deposits * np.int64(n) % PERIOD
+    call(TAKE, HEARD + 4 * at, y, n, times, flags, pointer)
     return 0
 
 
@@ -60,35 +66,35 @@ def give(x: Any, y: Any, n: int, times: Any, flags: int, pointer: Any) -> int:
     """The output's callback; what it played is kept, and what was late noted."""
     state = carray(ends.state_at(carray(pointer, (1,))[0].engine), (1,))[0]
     kept = carray(floats_at(PLAYED), (PERIOD,))
-    at, so_far = state.blocks % BLOCKS * BLOCK, state.late_blocks
+    at, so_far = state.blocks * np.int64(n) % PERIOD, state.late_blocks
     look(OURS, BEFORE)
     call(GIVE, x, y, n, times, flags, pointer)
     look(OURS, AFTER)
     if state.late_blocks > so_far:
         note(OURS, 0)
-    for i in range(BLOCK):
+    for i in range(n):
         kept[at + i] = y[i]
     return 0
 
 
-def lag(engine: rtsep.Engine) -> int:
+def lag(engine: rtsep.Engine, block: int) -> int:
     """How many samples the last second played is behind the noise, by where they agree best."""
     meters = [engine.meters() for _ in range(20)]
     ahead = min(
         each.deposits - each.blocks for each in meters
     )  # blocks heard before any was played
-    here, y = meters[-1].blocks % BLOCKS * BLOCK, np.zeros(PERIOD, np.float32)
+    here, y = meters[-1].blocks * block % PERIOD, np.zeros(PERIOD, np.float32)
     last = np.arange(here - RATE, here) % PERIOD
     y[last] = played[last]
     shift = int(np.argmax(np.fft.irfft(np.fft.rfft(y) * np.conj(np.fft.rfft(noise)))))
-    return (shift + ahead * BLOCK) % PERIOD
+    return (shift + ahead * block) % PERIOD
 
 
-def minute(engine: rtsep.Engine, before: Row, begin: float) -> Row:
+def minute(engine: rtsep.Engine, block: int, before: Row, begin: float) -> Row:
     """What the meters have counted since the row before."""
     meters, (stolen, total) = engine.meters(), host_time()
     now = {"blocks": meters.blocks, "late": meters.late_blocks, "flags": meters.device_flags,
-           "starved": meters.starved, "late bare": too_long(control, BLOCK_NS),
+           "starved": meters.starved, "late bare": too_long(control, duration(block)),
            "bare woken late": int(control[COUNT]), "ready ms": 1000 * waited(ours),
            "stolen": stolen, "ticks": total}  # fmt: skip
     now["bare woken late"] -= now["late bare"]
@@ -97,25 +103,27 @@ def minute(engine: rtsep.Engine, before: Row, begin: float) -> Row:
     before.update(now)
     return {
         "minutes": (time.monotonic() - begin) / 60, **passed, "restarts": meters.restarts,
-        "delay": lag(engine), "drift ppm": meters.drift_ppm, "rung": meters.rung,
+        "delay": lag(engine, block), "drift ppm": meters.drift_ppm, "rung": meters.rung,
         "p99 us": meters.hop_p99_us, "max us": meters.hop_max_us, "steal %": share,
         "KiB": resident("self", "VmRSS"),
     }  # fmt: skip
 
 
-def listen(minutes: float) -> tuple[list[Row], float]:
+def listen(given: argparse.Namespace) -> tuple[list[Row], float]:
     """A row a minute, and when it began."""
-    engine = rtsep.Engine(random_model(RANK))
+    block = given.block
+    engine = rtsep.Engine(given.model or random_model(RANK), latency=given.latency)
     pair.input_callback, pair.output_callback = take, give  # type: ignore[attr-defined]
     route = find_route("system", "system", host_api="jack", clocks=2)
-    with SoundcardStream(engine, route, block=BLOCK), bare_loop(control, BLOCK_NS), engine.seal():
+    beside = bare_loop(control, duration(block))
+    with SoundcardStream(engine, route, block=block), beside, engine.seal():
         begin, rows, before = time.monotonic(), [], Row()
         time.sleep(10)  # clocks are learned
         ours[COUNT] = control[COUNT] = 0
-        minute(engine, before, begin)
-        while (left := begin + 60 * minutes - time.monotonic()) > 0:
+        minute(engine, block, before, begin)
+        while (left := begin + 60 * given.minutes - time.monotonic()) > 0:
             time.sleep(min(60, left))
-            rows.append(minute(engine, before, begin))
+            rows.append(minute(engine, block, before, begin))
             print(rows[-1], file=sys.stderr, flush=True)
         return rows, begin
 
@@ -137,10 +145,13 @@ def summary(rows: list[Row]) -> Row:
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--block", type=int, default=128, help="samples, a power of two")
+    parser.add_argument("--model", help="a noise of 64 components otherwise")
+    parser.add_argument("--latency", default="low")
     given = parser.parse_args()
-    with measured(given.json) as report, servers.jack(BLOCK, RATE) as server:
+    with measured(given.json) as report, servers.jack(given.block, RATE) as server:
         os.environ.update(server.env)
-        rows, begin = listen(given.minutes)
+        rows, begin = listen(given)
         report.table("every minute", rows)
         report.table("in all", [summary(rows)])
         for whose, book in (("late blocks", ours), ("late in the bare loop", control)):
