@@ -76,6 +76,41 @@ def test_table_two_knows_a_good_estimate_from_the_mixture():
     assert nes_sound.median_sdr(test, nes_sound.by_nmf(of_b, mixture, mixture)) > 2
 
 
+def test_latent_mixtures_of_mel_bands_leave_the_unobserved_source():
+    torch.set_num_threads(1)
+    x, b, alone = (
+        np.stack([band(low, low + 0.1, nes_sound.LENGTH, seed) for seed in seeds])
+        for low, seeds in ((0.05, (0, 1)), (0.3, (2, 3)), (0.3, (4, 5)))
+    )
+    y, of_b = (nes_sound.patches(nes_sound.Clips(*each).Y) for each in ((x, b), (0 * b, alone)))
+    separate = nes_sound.by_lmm(of_b, y, 300, 4)
+    assert nes_sound.median_sdr(nes_sound.Clips(x, b), y - separate(y)) > 5
+
+
+def test_full_supervision_keeps_its_pairs_and_synthetic_draws_them_anew(monkeypatch):
+    told = {}
+
+    def learner(epochs, width, **choices):
+        def learn(y, b):
+            told[epochs] = choices
+            return lambda y: 0 * y
+
+        return learn
+
+    monkeypatch.setattr(nes_sound, "learner", learner)
+    y = np.ones((4, 257, 64), np.complex64)
+    for iterations, name in ((2, "supervised"), (3, "synthetic")):
+        given = SimpleNamespace(
+            half=False, cool=True, redraw=True, epochs=5, iterations=iterations, width=4, masks=1
+        )
+        (estimate,) = nes_sound.methods(y, y, y, y, given)[name]()
+        np.testing.assert_array_equal(estimate, y)
+    assert told == {
+        10: {"half": False, "cool": True, "redraw": False},
+        15: {"half": False, "cool": True, "redraw": True},
+    }
+
+
 def test_table_two_runs_nothing_twice(tmp_path, monkeypatch):
     given = SimpleNamespace(
         kept=tmp_path / "figures.json", methods=["NES", "Const"], unseen=["speech", "noise"]
