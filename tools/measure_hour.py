@@ -16,10 +16,10 @@ from typing import Any
 
 import numba
 import numpy as np
+import pauses
 from circumstances import Row, arguments, host_time, measured
 from measure_memory import resident
 from numba import carray, types
-from pauses import AFTER, BEFORE, BOOK, COUNT, TIMES, bare_loop, late, look, note, too_long, waited
 from specimens import babble, random_model
 
 import rtsep
@@ -37,7 +37,7 @@ RATE, RANK = 48000, 64
 PERIOD = 128 * 1024  # samples of noise, again and again: whole blocks of any power of two
 noise = np.ascontiguousarray(babble(PERIOD / RATE)[0])
 played = np.zeros(PERIOD, np.float32)
-ours, control = np.zeros((2, BOOK), np.int64)  # books of what was late
+ours, control = np.zeros((2, pauses.BOOK), np.int64)  # books of what was late
 OURS = ours.ctypes.data
 HEARD, PLAYED = noise.ctypes.data, played.ctypes.data
 TAKE, GIVE = ends.input_callback.address, ends.output_callback.address
@@ -67,11 +67,11 @@ def give(x: Any, y: Any, n: int, times: Any, flags: int, pointer: Any) -> int:
     state = carray(ends.state_at(carray(pointer, (1,))[0].engine), (1,))[0]
     kept = carray(floats_at(PLAYED), (PERIOD,))
     at, so_far = state.blocks * np.int64(n) % PERIOD, state.late_blocks
-    look(OURS, BEFORE)
+    pauses.look(OURS, pauses.BEFORE)
     call(GIVE, x, y, n, times, flags, pointer)
-    look(OURS, AFTER)
+    pauses.look(OURS, pauses.AFTER)
     if state.late_blocks > so_far:
-        note(OURS, 0)
+        pauses.note(OURS, 0)
     for i in range(n):
         kept[at + i] = y[i]
     return 0
@@ -94,8 +94,8 @@ def minute(engine: rtsep.Engine, block: int, before: Row, begin: float) -> Row:
     """What the meters have counted since the row before."""
     meters, (stolen, total) = engine.meters(), host_time()
     now = {"blocks": meters.blocks, "late": meters.late_blocks, "flags": meters.device_flags,
-           "starved": meters.starved, "late bare": too_long(control, duration(block)),
-           "bare woken late": int(control[COUNT]), "ready ms": 1000 * waited(ours),
+           "starved": meters.starved, "late bare": pauses.too_long(control, duration(block)),
+           "bare woken late": int(control[pauses.COUNT]), "ready ms": 1000 * pauses.waited(ours),
            "stolen": stolen, "ticks": total}  # fmt: skip
     now["bare woken late"] -= now["late bare"]
     passed = {name: value - before.get(name, 0) for name, value in now.items()}
@@ -115,11 +115,11 @@ def listen(given: argparse.Namespace) -> tuple[list[Row], float]:
     engine = rtsep.Engine(given.model or random_model(RANK), latency=given.latency)
     pair.input_callback, pair.output_callback = take, give  # type: ignore[attr-defined]
     route = find_route("system", "system", host_api="jack", clocks=2)
-    beside = bare_loop(control, duration(block))
+    beside = pauses.bare_loop(control, duration(block))
     with SoundcardStream(engine, route, block=block), beside, engine.seal():
         begin, rows, before = time.monotonic(), [], Row()
         time.sleep(10)  # clocks are learned
-        ours[COUNT] = control[COUNT] = 0
+        ours[pauses.COUNT] = control[pauses.COUNT] = 0
         minute(engine, block, before, begin)
         while (left := begin + 60 * given.minutes - time.monotonic()) > 0:
             time.sleep(min(60, left))
@@ -128,15 +128,17 @@ def listen(given: argparse.Namespace) -> tuple[list[Row], float]:
         return rows, begin
 
 
-def summary(rows: list[Row]) -> Row:
+def summary(rows: list[Row], block: int) -> Row:
     calm = [row for row in rows if row["steal %"] < 1]
     return {
         "minutes": rows[-1]["minutes"], "blocks": sum(row["blocks"] for row in rows),
-        "late": sum(row["late"] for row in rows), "of the bare loop": int(control[TIMES]),
+        "late": sum(row["late"] for row in rows), "of the bare loop": int(control[pauses.TIMES]),
         "late bare": sum(row["late bare"] for row in rows),
         "woken late": sum(row["bare woken late"] for row in rows), "calm minutes": len(calm),
         "late there": sum(row["late"] for row in calm),
         "late bare there": sum(row["late bare"] for row in calm),
+        "late, held under 1 %": pauses.unheld(ours, 0),
+        "late bare, so": pauses.unheld(control, duration(block)),
         "first delay": rows[0]["delay"], "last delay": rows[-1]["delay"],
         "KiB first": rows[0]["KiB"], "KiB last": rows[-1]["KiB"],
     }  # fmt: skip
@@ -153,10 +155,10 @@ def main() -> None:
         os.environ.update(server.env)
         rows, begin = listen(given)
         report.table("every minute", rows)
-        report.table("in all", [summary(rows)])
+        report.table("in all", [summary(rows, given.block)])
         for whose, book in (("late blocks", ours), ("late in the bare loop", control)):
-            if book[COUNT]:
-                report.table(whose, late(book, begin))
+            if book[pauses.COUNT]:
+                report.table(whose, pauses.late(book, begin))
 
 
 if __name__ == "__main__":

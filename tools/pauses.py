@@ -2,7 +2,8 @@
 
 A thread looks at itself before and after a block: the time, its own processor time, its page
 faults and its switches.  Processor time leaves out what the host stole and booked, and the time on
-no core; what neither covers, the thread was held for while it seemed to run.  The bare loop is a
+no core: the share of both is `held`, the host's alone where nothing was preempted or waited.  What
+neither covers, the thread was held for while it seemed to run.  The bare loop is a
 control without Python and with nothing of rtsep: it wakes as often, computes as long and reads as
 much memory, in a thread of the same priority.  Linux only.
 """
@@ -128,12 +129,19 @@ def too_long(book: Any, period: int) -> int:
     return int(np.count_nonzero(_rows(book)[:, 2] > period))
 
 
+def unheld(book: Any, period: int) -> int:
+    """How many of those that took too long had the processor for 99 % of the time, as booked."""
+    wall, own = _rows(book)[:, 2], _rows(book)[:, 3]
+    return int(np.count_nonzero((wall > period) & (own > 0.99 * wall)))
+
+
 def late(book: Any, begin: float) -> list[Row]:
     """What was late, in order, since a moment of the monotonic clock."""
     return [
         {
             "minute": (at * 1e-9 - begin) / 60, "ms": wall * 1e-6, "own ms": cpu * 1e-6,
-            "woken late, ms": woken * 1e-6, "faults": int(minor), "from disk": int(major),
+            "held %": 100 * (1 - cpu / max(wall, 1)), "woken late, ms": woken * 1e-6,
+            "faults": int(minor), "from disk": int(major),
             "waits": int(waits), "preempted": int(preempted), "core": int(core),
         }
         for at, woken, wall, cpu, minor, major, waits, preempted, core in _rows(book)
