@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 from statistics import median
+from types import SimpleNamespace
 
 import pytest
 from control_room import until
 
+from rtsep.control import midi
 from rtsep.control.midi import find_port, plain
 
 LEARN = ("midi", "learn", "strength", "--takeover", "pickup")
@@ -282,6 +284,35 @@ def test_ports_are_found_by_part_of_their_name():
     assert find_port(PORTS, "LAUNCH control") == PORTS[1]
     assert find_port([*PORTS, "nano:a 20:0"], "nano:a") == "nano:a 20:0"
     assert plain(PORTS[0]) == "nanoKONTROL2:nanoKONTROL2 MIDI 1"
+
+
+class Port:
+    """An end of rtmidi's that sees other ports at every look."""
+
+    def __init__(self, *looks):
+        self.looks, self.did = list(looks), []
+
+    def get_ports(self):
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+    def __getattr__(self, name):
+        return lambda *_, **__: self.did.append(name)
+
+
+def test_a_controller_that_goes_while_it_is_being_found_is_waited_for(monkeypatch):
+    nano = ["nano:nano 20:0"]
+    ends = [Port([], nano, [], nano), Port([])]
+    library = SimpleNamespace(API_UNIX_JACK=99)
+    monkeypatch.setattr(midi, "rtmidi", lambda: library)
+    monkeypatch.setattr(midi, "opened", lambda kind: ends[kind == "MidiOut"])
+    monkeypatch.setattr(midi, "GLANCE", 0.01)
+    said, desk = [], SimpleNamespace(post=lambda *_: None)
+    surface = SimpleNamespace(desk=desk, hear=None, show_all=None, port="")
+    controller = midi.Controller(surface, "nano", said.append)
+    controller.start()
+    until(lambda: controller.port == nano[0])
+    controller.close()
+    assert said[1:] == ["MIDI: nano:nano is gone; waiting for it", "MIDI from nano:nano"]
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,10 @@ def test_a_file_cut_at_any_byte_is_refused_in_one_line():
         ("version = 1\nmodels = ['a']\nmappings = 3\n[end]", "mappings is no list"),
         ("version = 1\nmodels = ['a']\n[[mappings]]\nparameter = 'x'\nkind = 'y'\n[end]",
          "kind='y' is none of"),
+        ("version = 1\nmodels = ['a']\n[[mappings]]\nparameter = 'strength'\nlow = 1" + "0" * 400
+         + "\n[end]", "is no number"),
+        ("version = 1\nmodels = ['a']\n[parameters]\nstrength = 1" + "0" * 400 + "\n[end]",
+         "strength="),
         ("version = 1\nmodels = ['a']\n" + "[[mappings]]\nnumber = 1\n" * 513 + "[end]",
          "513 mappings (at most 512)"),
         ("\xff", "version None"),
@@ -229,6 +233,19 @@ def test_presets_by_number_are_in_the_order_of_their_names():
         assert line.ask(do="get", id="strength")["value"] == 0.2
         with pytest.raises(Refused, match=r"no preset 2 \(there are 2\)"):
             line.ask(do="load", preset="#2")
+        with pytest.raises(Refused, match=r"no preset -1 \(there are 2\)"):
+            line.ask(do="load", preset="#-1")
+
+
+def test_mappings_that_a_preset_brings_are_remembered(monkeypatch):
+    """Also where nothing else changes."""
+    presets.save("stage", Preset(("bypass",), mappings=(Mapping("strength", number=7),)))
+    monkeypatch.setattr(shelf, "OFTEN", 0.01)
+    with served_line() as (_, line):
+        until(path_of("last").exists)
+        assert presets.load("last").mappings == ()
+        line.ask(do="load", preset="stage")
+    assert presets.load("last").mappings == (Mapping("strength", number=7),)
 
 
 def test_a_bad_preset_by_a_pad_is_told_once_and_the_sound_goes_on(monkeypatch):

@@ -1,7 +1,10 @@
 """A controller's side of the desk: mapped, learned, told of changes; bytes in, bytes out."""
 
 import contextlib
+import json
+import socket
 import sys
+import time
 
 import pytest
 from control_room import desk_for, served_line, until
@@ -9,6 +12,9 @@ from control_room import desk_for, served_line, until
 import rtsep
 from models import pair
 from rtsep.control.mapping import Mapping
+from rtsep.control.places import socket_path
+from rtsep.control.presets import Preset
+from rtsep.control.serve import GLANCE
 from rtsep.control.surface import Surface
 from rtsep.control.wire import Refused
 
@@ -94,6 +100,11 @@ def test_mappings_of_absent_sources_wait_for_them():
          Mapping("strength", number=7, channel=1, takeover="pickup", low=0.5)),
         ((0x90, 60, 9), {"parameter": "bypass"},
          Mapping("bypass", "note", 60, 1, action="toggle")),
+        ((0xB0, 48, 100), {}, Mapping("strength", number=48, channel=1)),
+        ((0xB0, 41, 127, 41, 0), {"parameter": "bypass"},
+         Mapping("bypass", number=41, channel=1, action="toggle")),
+        ((0xC0, 5), {"parameter": "bypass"},
+         Mapping("bypass", "program", 5, 1, action="toggle")),
         ((0xC0, 5), {"parameter": "preset", "preset": "call"},
          Mapping("preset", "program", 5, 1, preset="call")),
     ],
@@ -104,6 +115,53 @@ def test_learning_maps_what_moves_next(moved, told, expected):
         surface.heard_now(*moved)
         assert future.result(5) == expected
         assert surface.table == [expected]
+
+
+def test_a_fader_stays_one_of_seven_bits_beside_a_button_32_numbers_on():
+    with surface_for() as surface:
+        surface.heard_now(0xB0, 32, 127, 32, 0)
+        future = surface.desk.ask(surface.learn, {"parameter": "strength"}).result(5)
+        surface.heard_now(0xB0, 0, 60, 0, 61)
+        assert future.result(5) == Mapping("strength", number=0, channel=1)
+        surface.heard_now(0xB0, 32, 127, 0, 127)
+        assert surface.desk.engine.get("strength") == 1
+
+
+def test_a_pedal_that_sends_programs_toggles_each_time():
+    with surface_for(Mapping("bypass", "program", 5, action="toggle")) as surface:
+        seen = []
+        for _ in range(4):
+            surface.heard_now(0xC0, 5)
+            seen.append(surface.desk.engine.get("bypass"))
+    assert seen == [1, 0, 1, 0]
+
+
+def test_whoever_hangs_up_learns_nothing(own_folders):
+    """Ctrl-C on `rtsep midi learn`: the next control that moves turns what it did before."""
+    blend = Mapping("output_gain", number=20)
+    with served_line(preset=Preset(("bypass",), mappings=(blend,))) as (desk, line):
+        desk.surface.deaf = ""
+        line.send({"do": "learn", "parameter": "strength"})
+        until(lambda: desk.surface.learning)
+        line.close()
+        until(lambda: not desk.surface.learning)
+        desk.ask(desk.surface.hear, (0xB0, 20, 0)).result(5)
+        assert desk.surface.table == [blend]
+        assert desk.engine.get("output_gain") == -60
+
+
+def test_who_only_says_no_more_is_answered(own_folders):
+    """As `nc` does at the end of its input."""
+    with served_line() as (desk, _), socket.socket(socket.AF_UNIX) as half:
+        desk.surface.deaf = ""
+        half.connect(str(socket_path("main")))
+        half.sendall(b'{"do": "learn", "parameter": "strength"}\n')
+        half.shutdown(socket.SHUT_WR)
+        until(lambda: desk.surface.learning)
+        time.sleep(3 * GLANCE)
+        desk.ask(desk.surface.hear, (0xB0, 20, 0)).result(5)
+        half.settimeout(20)
+        assert json.loads(half.recv(4096))["mapping"]["number"] == 20
 
 
 def test_learning_again_replaces_the_control_and_what_moves_meanwhile_turns_nothing():

@@ -342,3 +342,17 @@ def test_the_batch_call_refuses_what_is_no_sound(kind):
 def test_the_batch_call_refuses_another_shape(shape):
     with pytest.raises(ValueError, match="shape"):
         rtsep.separate(np.ones(shape, np.float32), 48000, "bypass")
+
+
+def test_settings_are_of_one_moment():
+    """Whoever reads while models are swapped waits, and finds every parameter's value."""
+    engine, read = rtsep.Engine("bypass"), []
+    reader = threading.Thread(target=lambda: read.append(engine.settings()))
+    with engine._lock:
+        engine.parameters = {"fan.gain": engine.parameters["strength"]}
+        reader.start()
+        reader.join(0.1)
+        assert not read
+        engine._values = {"fan.gain": 0.5}
+    reader.join()
+    assert read == [{"fan.gain": (engine.parameters["fan.gain"], 0.5)}]

@@ -190,12 +190,13 @@ def test_a_headset_is_found_by_part_of_its_name_though_what_it_plays_has_it_too(
 
 @pytest.mark.parametrize("words", [[], ["--playback"]])
 def test_a_device_in_use_is_not_taken_away(server, words):
-    """Nor while nobody records it and its stream rests."""
+    """Nor made to last; nor while nobody records it and its stream rests."""
     process = live(server, *words)
     what = "speaker" if words else "microphone"
-    code, _, errors = run(server, "route", "down", *words)
-    assert code == 2
-    assert errors == f"rtsep: rtsep {what} is in use by a running rtsep (end that first)\n"
+    for verb in ("down", "up"):
+        code, _, errors = run(server, "route", verb, *words)
+        assert code == 2
+        assert errors == f"rtsep: rtsep {what} is in use by a running rtsep (end that first)\n"
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
     assert run(server, "route", "down", *words)[1] == f"rtsep {what}: was not there\n"

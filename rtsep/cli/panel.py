@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rtsep.control.desk import Change, Desk
     from rtsep.engine.engine import Engine
     from rtsep.engine.meters import Meters
+    from rtsep.engine.parameters import Parameter, Value
 
 GLOW = 2.0  # seconds for which a turned parameter is told
 Tell = Callable[[float, float | None], None]  # seconds run, seconds in all if known
@@ -91,9 +92,9 @@ def shown(
         yield _lines(engine)
 
 
-def figure(engine: "Engine", name: str) -> str:
+def figure(parameter: "Parameter", value: "Value") -> str:
     """A parameter as people read it."""
-    value, parameter = engine.get(name), engine.parameters[name]
+    name = parameter.id
     if parameter.switch:
         return name
     unit = f" {parameter.unit}" if parameter.unit else ""
@@ -102,8 +103,9 @@ def figure(engine: "Engine", name: str) -> str:
 
 def turned(engine: "Engine") -> str:
     """Strength, and whatever else is not as it is by default."""
-    away = [name for name, each in engine.parameters.items() if engine.get(name) != each.default]
-    return "  ".join(figure(engine, name) for name in dict.fromkeys(["strength", *away]))
+    settings = engine.settings()
+    away = [name for name, (each, value) in settings.items() if value != each.default]
+    return "  ".join(figure(*settings[name]) for name in dict.fromkeys(["strength", *away]))
 
 
 class Hands:
@@ -133,8 +135,9 @@ class Hands:
         told = [self._midi(now)]
         if self._change and now - self._change[0] < GLOW:
             change = self._change[1]
-            if change.id in self._engine.parameters:
-                told.append(f"{figure(self._engine, change.id)} by {change.origin}")
+            setting = self._engine.settings().get(change.id)
+            if setting is not None:
+                told.append(f"{figure(*setting)} by {change.origin}")
         return "  ".join(filter(None, told))
 
 

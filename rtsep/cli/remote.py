@@ -124,7 +124,7 @@ def watch(
 
 def teach(
     name: Annotated[str, typer.Argument(help="What the sound is called: fan.")],
-    seconds: Annotated[float, typer.Option(help="How long to listen.")] = 5,
+    seconds: Annotated[float, typer.Option(min=0.5, max=600, help="How long to listen.")] = 5,
     role: Annotated[Role | None, typer.Option(help="What to do with that sound. [remove]")] = None,
     add: Annotated[bool, typer.Option(help="Beside the models that run, not instead.")] = False,
     instance: Instance = None,

@@ -85,10 +85,11 @@ def heeding(
 @route.command()
 def up(playback: Playback = False, instance: Instance = None, json_: Json = False) -> None:
     """Make the virtual device and leave it there, for `rtsep live --virtual` to use."""
+    from rtsep.cli.serving import runs
     from rtsep.ports import virtual
 
     device = named(instance, playback)
-    made = virtual.up(device, lasting=True)
+    made = virtual.up(device, lasting=True, running=runs(device.instance))
     if json_:
         print(json.dumps({"name": device.name, "title": device.title, "made": made}))
     else:

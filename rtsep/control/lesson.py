@@ -28,8 +28,11 @@ class Lesson:
         self._desk, self._learn = desk, learn
         self._one = threading.Lock()
 
-    def teach(self, request: Message) -> Message:
-        """Fields: name, seconds, role ("keep", "remove"), add (beside the models that run)."""
+    def teach(self, request: Message, gone: Callable[[], bool] = lambda: False) -> Message:
+        """Fields: name, seconds, role ("keep", "remove"), add (beside the models that run).
+
+        gone : whether nobody waits for it any more: then nothing is swapped in.
+        """
         name = checked(field(request, "name", str, "the sound's name"), "name")
         seconds = field(request, "seconds", (int, float), "seconds of sound")
         if not SECONDS[0] <= seconds <= SECONDS[1]:
@@ -40,11 +43,14 @@ class Lesson:
         if not self._one.acquire(blocking=False):
             raise ValueError(f"another sound is being learned; {name!r} must wait")
         try:
-            return self._taught(name, float(seconds), role, bool(request.get("add")))
+            path = self._learned(name, float(seconds), role, gone)
+            return self._swapped(path, name, bool(request.get("add")), gone)
         finally:
             self._one.release()
 
-    def _taught(self, name: str, seconds: float, role: str | None, add: bool) -> Message:
+    def _learned(
+        self, name: str, seconds: float, role: str | None, gone: Callable[[], bool]
+    ) -> Path:
         engine = self._desk.engine
         if not (engine.live or engine.halted):
             raise ValueError(f"no sound runs that {name!r} could be learned from")
@@ -53,11 +59,20 @@ class Lesson:
         peak = float(abs(samples).max(initial=0))
         if peak == 0:
             raise ValueError(f"the microphone gave {len(samples)} samples of silence (peak 0)")
-        path = self._learn(samples, engine.rate, name, role)
+        _refuse_gone(gone)
+        return self._learn(samples, engine.rate, name, role)
+
+    def _swapped(self, path: Path, name: str, add: bool, gone: Callable[[], bool]) -> Message:
+        _refuse_gone(gone)
         models = self._models(path, name, add)
         self._desk.ask(self._desk.swap, models, None, "teach").result(PATIENCE)
-        return {"path": str(path), "models": models, "sources": list(engine.sources)}
+        return {"path": str(path), "models": models, "sources": list(self._desk.engine.sources)}
 
     def _models(self, path: Path, name: str, add: bool) -> list[str]:
         others = [model for model in self._desk.models if Path(model).stem not in (name, "bypass")]
         return [*(others if add else []), str(path)]
+
+
+def _refuse_gone(gone: Callable[[], bool]) -> None:
+    if gone():
+        raise ValueError("nobody waits for it any more")

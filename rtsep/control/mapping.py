@@ -4,7 +4,7 @@ A control's position p in [0, 1] becomes low + (high - low) p^c in the parameter
 curve's exponent; equal steps of a fader are equal steps in dB where that is the unit.
 """
 
-import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -26,6 +26,7 @@ MOST = 512  # mappings of a table
 PRESET = "preset"  # as a parameter: what a program change loads
 NEAR = 1.5 / 127  # so close a fader has found its value
 PRESSED = 0.5
+LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _whole(name: str, value: Any, low: int, high: int) -> None:
 def _finite(name: str, value: Any) -> None:
     if value is None and name != "step":
         return
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if not isinstance(value, int | float) or not -LARGEST <= value <= LARGEST:
         raise ValueError(f"mapping: {name}={value!r:.40} is no number")
 
 
@@ -204,6 +205,8 @@ def _turned(
     pressed, before = gesture.position >= PRESSED, (grip.position or 0) >= PRESSED
     if gesture.kind == "note":
         pressed = gesture.value > 0
+    if gesture.kind == "program":  # nobody lets go of it
+        before = False
     if mapping.action in RELATIVE:
         return _relative(mapping, parameter, gesture, current)
     if mapping.action == "toggle":

@@ -202,8 +202,13 @@ class Controller:
             return
         source.close_port()
         self._listen(source)
-        source.open_port(source.get_ports().index(port), self._label)
-        self._answer_to(sink, port)
+        try:
+            source.open_port(source.get_ports().index(port), self._label)
+            self._answer_to(sink, port)
+        except ValueError:  # between two looks
+            self._tell(f"MIDI: {plain(port)} is gone; waiting for it")
+            self._disconnect(source, sink)
+            return
         self._connected(port)
 
     def _wait_visibly(self, source: Any) -> None:

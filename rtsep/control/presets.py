@@ -173,7 +173,7 @@ def load(name: str, instance: str = "main") -> Preset:
         raise PresetError(f"{shown(path)}: over {LARGEST} bytes")
     try:
         return from_toml(text)
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise PresetError(f"{shown(path)}: {' '.join(str(error).split())}") from None
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import asdict
@@ -12,7 +13,7 @@ from rtsep.control.desk import Desk
 from rtsep.control.lesson import Learn, Lesson
 from rtsep.control.places import checked, free_name, socket_path
 from rtsep.control.presets import Preset
-from rtsep.control.server import Server, Slow
+from rtsep.control.server import Gone, Server, Slow
 from rtsep.control.shelf import Memory, Shelf
 from rtsep.control.surface import Surface
 from rtsep.control.verbs import Verb, field
@@ -23,18 +24,19 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 PATIENCE = 30.0  # seconds for somebody to move a control
+GLANCE = 0.2  # seconds between two looks whether anybody waits for it
 DEAF = "it hears no MIDI: start it with --midi PORT (`rtsep midi list` names the ports)"
 
 
-def in_a_thread(act: Callable[[Message], Message]) -> Slow:
+def in_a_thread(act: Callable[[Message, Gone], Message]) -> Slow:
     """As a verb that takes its time; an exit of the program does not wait for it."""
 
-    async def obey(request: Message) -> Message:
+    async def obey(request: Message, gone: Gone) -> Message:
         future: Future[Message] = Future()
 
         def work() -> None:
             try:
-                future.set_result(act(request))
+                future.set_result(act(request, gone))
             except Exception as error:
                 future.set_exception(error)
 
@@ -57,19 +59,23 @@ def midi_verbs(surface: Surface) -> dict[str, Verb]:
     return {"mappings": mappings, "forget": forget}
 
 
-def mapping_lesson(surface: Surface) -> Callable[[Message], Message]:
-    """Waits for the control that moves next and maps it; ValueError at once where none can."""
+def mapping_lesson(surface: Surface) -> Callable[[Message, Gone], Message]:
+    """Waits for the control that moves next and maps it; ValueError at once where none can.
 
-    def learn(request: Message) -> Message:
+    It gives up when whoever asked is gone.
+    """
+
+    def learn(request: Message, gone: Gone) -> Message:
         if surface.deaf:
             raise ValueError(surface.deaf)
         told = {name: value for name, value in request.items() if name != "do"}
         waiting = surface.desk.ask(surface.learn, told).result(PATIENCE)
-        try:
-            return {"mapping": asdict(waiting.result(PATIENCE))}
-        except TimeoutError:
-            surface.desk.post(surface.give_up, waiting)
-            raise ValueError(f"no control moved within {PATIENCE:g} s") from None
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and not gone():
+            with contextlib.suppress(TimeoutError):
+                return {"mapping": asdict(waiting.result(GLANCE))}
+        surface.desk.post(surface.give_up, waiting)
+        raise ValueError(f"no control moved within {PATIENCE:g} s")
 
     return learn
 

@@ -6,6 +6,7 @@ it does not read in time ends it; when there are too many the one that has been 
 
 import asyncio
 import contextlib
+import select
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -22,7 +23,8 @@ CLIENTS = 64  # at once
 UNREAD = 1 << 17  # bytes that may wait for a client before it is ended
 PATIENCE = 5.0  # seconds for the control thread to answer
 RARELY, OFTEN = 60.0, 0.02  # seconds between two readings of the meters
-Slow = Callable[[Message], Awaitable[Message]]
+Gone = Callable[[], bool]  # whether nobody waits for the answer any more; any thread
+Slow = Callable[[Message, Gone], Awaitable[Message]]
 
 
 @contextlib.contextmanager
@@ -59,6 +61,16 @@ class Client:
         self.writer.write(encoded(message))
         if transport.get_write_buffer_size() > UNREAD:
             transport.abort()
+
+    def gone(self) -> bool:
+        """Whether it has hung up, and not only said its last.  Any thread."""
+        line = self.writer.get_extra_info("socket")
+        poll = select.poll()
+        try:
+            poll.register(line.fileno(), 0)  # hanging up is told all the same
+        except ValueError:  # closed by us
+            return True
+        return bool(poll.poll(0))
 
     def end(self) -> None:
         if self.metering is not None:
@@ -203,7 +215,7 @@ class Server:
         if verb == "watch":
             return self._watch(client, request)
         if isinstance(verb, str) and verb in self._slow:
-            return await self._slow[verb](request)
+            return await self._slow[verb](request, client.gone)
         if not isinstance(verb, str) or verb not in self._verbs:
             known = ", ".join([*self._verbs, *self._slow, "watch"])
             raise ValueError(f"'do' is {str(verb)[:40]!r} (wanted: {known})")

@@ -67,7 +67,7 @@ class Shelf:
         """A preset by its name, or by its place in their order as in "#0"."""
         if name.startswith("#"):
             known, at = presets.names(), int(name[1:])
-            if at >= len(known):
+            if not 0 <= at < len(known):
                 raise PresetError(f"no preset {at} (there are {len(known)})")
             name = known[at]
         return self.apply(presets.load(name, self._instance), origin)

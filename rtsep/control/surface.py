@@ -12,7 +12,7 @@ from typing import Any
 
 from rtsep.control.desk import Change, Desk
 from rtsep.control.feedback import Echo
-from rtsep.control.gestures import FOURTEEN, Gesture, gestures
+from rtsep.control.gestures import Gesture, gestures
 from rtsep.control.mapping import MOST, PRESET, Hands, Mapping, mapping_from, turned
 from rtsep.engine.parameters import find_parameter
 
@@ -21,12 +21,16 @@ BY_NUMBER = Mapping(PRESET, kind="program", number=-1)
 
 
 def recognised(heard: Sequence[Gesture]) -> Gesture:
-    """The gesture that tells best what control was moved: NRPN, then 14 bit, then the first."""
+    """The gesture that tells best what control was moved: NRPN, then 14 bit, then the first.
+
+    Of 14 bits is what came in both its halves: alone, the number of either is a control of 7 bits.
+    """
     ranks = ("nrpn", "cc14", "cc", "bend", "note", "program")
-    first = heard[0]
-    fine = [each for each in heard if each.kind != "cc14" or each.top == FOURTEEN]
-    same = [each for each in fine if each.channel == first.channel]
-    return min(same or [first], key=lambda each: ranks.index(each.kind))
+    same = [each for each in heard if each.channel == heard[0].channel]
+    moved = {each.number for each in same if each.kind == "cc"}
+    whole = [each for each in same
+             if each.kind != "cc14" or {each.number, each.number + 32} <= moved]  # fmt: skip
+    return min(whole, key=lambda each: ranks.index(each.kind))
 
 
 @dataclass
@@ -42,7 +46,7 @@ class Pupil:
         """What was asked for, on the control that moved."""
         control = recognised(self.heard)
         told = dict(self.told)
-        if told["parameter"] == PRESET or control.kind in ("note", "cc"):
+        if told["parameter"] == PRESET or control.kind in ("note", "cc", "program"):
             told.setdefault("action", self._action(control))
         return mapping_from(
             {"kind": control.kind, "number": control.number, "channel": control.channel} | told
@@ -59,8 +63,8 @@ class Surface:
 
     heard : messages so far.  port : where they come from, empty while nothing is connected.
     deaf : why none will ever come, empty where some may.
-    load : what a program change calls with a preset's name or "#3".  changed : called when a
-    mapping was learned or forgotten.
+    load : what a program change calls with a preset's name or "#3".  changed : called when
+    mappings were learned, forgotten or loaded.
     """
 
     def __init__(
@@ -75,12 +79,16 @@ class Surface:
         self.send: Callable[[bytes], None] = lambda message: None
         self.heard, self.port, self.deaf = 0, "", ""
         self._pupil: Pupil | None = None
-        self.use(table)
+        self._take(table)
         desk.surface = self
         desk.listen(self._reflect)
 
     def use(self, table: Sequence[Mapping]) -> None:
         """Take these mappings instead of all there were; ValueError for too many."""
+        self._take(table)
+        self._changed()
+
+    def _take(self, table: Sequence[Mapping]) -> None:
         if len(table) > MOST:
             raise ValueError(f"{len(table)} mappings (at most {MOST})")
         self.table = list(table)
@@ -135,6 +143,11 @@ class Surface:
 
     # learning
 
+    @property
+    def learning(self) -> bool:
+        """Whether the control that moves next is mapped, and turns nothing.  Any thread."""
+        return self._pupil is not None
+
     def learn(self, told: dict[str, Any]) -> "Future[Mapping]":
         """Map the control that moves next; the future has the mapping.  ValueError if none can be.
 
@@ -176,12 +189,10 @@ class Surface:
     def add(self, mapping: Mapping) -> None:
         """A mapping in place of those of the same control."""
         self.use([each for each in self.table if not each.same_control(mapping)] + [mapping])
-        self._changed()
 
     def forget(self, parameter: str) -> int:
         """Take away a parameter's mappings; how many those were."""
         left = [each for each in self.table if each.parameter != parameter]
         gone = len(self.table) - len(left)
         self.use(left)
-        self._changed()
         return gone

@@ -173,7 +173,13 @@ class Engine(Stream):
 
     def get(self, name: str) -> Value:
         """Value of a parameter, in its own unit."""
-        return self._values[find_parameter(self.parameters, name).id]
+        with self._lock:
+            return self._values[find_parameter(self.parameters, name).id]
+
+    def settings(self) -> dict[str, tuple[Parameter, Value]]:
+        """All parameters and their values, of one moment.  Any thread."""
+        with self._lock:
+            return {name: (each, self._values[name]) for name, each in self.parameters.items()}
 
     def set(self, name: str, value: Value) -> None:
         """Turn a parameter; it takes effect with the next block and glides from there."""

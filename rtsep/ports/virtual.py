@@ -166,21 +166,25 @@ def wanted_modules(
 
 
 def up(
-    virtual: Virtual, *, lasting: bool = False, channels: int = 1, stems: Sequence[str] = ()
-) -> bool:
+    virtual: Virtual, *, lasting: bool = False, running: bool = False, channels: int = 1,
+    stems: Sequence[str] = (),
+) -> bool:  # fmt: skip
     """Make a virtual device, or take the one that is there; whether it was made.
 
-    lasting : it is not to go with the stream that uses it.  channels, stems : see
-    `wanted_modules`.
+    lasting : it is not to go with the stream that uses it.  running : whether its instance runs,
+    from under which nothing is made lasting: OSError.  channels, stems : see `wanted_modules`.
     """
     wanted = wanted_modules(virtual, channels, stems)
     with server() as pulse:
         there = [(each.name, (each.argument or "").strip()) for each in modules_of(pulse, virtual)]
-        if len(there) == len(wanted) and all(
+        same = len(there) == len(wanted) and all(
             kind == name and told.startswith(f"{arguments} ")
             for (kind, arguments, _), (name, told) in zip(wanted, there, strict=True)
-        ):
+        )
+        if same and (_is_lasting(pulse, virtual) or not lasting):
             return False
+        if lasting and there:
+            _refuse_in_use(pulse, virtual, running)
         lasting = lasting or _is_lasting(pulse, virtual)
         before = default_of(pulse, "sink" if virtual.playback else "source")
         _unload(pulse, virtual)
@@ -217,9 +221,13 @@ def down(virtual: Virtual, running: bool = False) -> bool:
     """
     with server() as pulse:
         there = bool(modules_of(pulse, virtual))
-        if _is_fed(pulse, virtual) or (there and running and not _is_lasting(pulse, virtual)):
-            raise OSError(f"{virtual.title} is in use by a running rtsep (end that first)")
+        _refuse_in_use(pulse, virtual, there and running and not _is_lasting(pulse, virtual))
         return _unload(pulse, virtual) > 0
+
+
+def _refuse_in_use(pulse: Any, virtual: Virtual, running: bool) -> None:
+    if running or _is_fed(pulse, virtual):
+        raise OSError(f"{virtual.title} is in use by a running rtsep (end that first)")
 
 
 def _is_fed(pulse: Any, virtual: Virtual) -> bool:
