@@ -13,12 +13,13 @@ import time
 import numpy as np
 import pytest
 from command_line import refused
-from control_room import served_line, sounding
+from control_room import desk_for, served_line, sounding
 
 import rtsep
 from models import model
 from rtsep.cli.serving import free_instance
 from rtsep.control import places
+from rtsep.control.lesson import Lesson
 from rtsep.control.places import (
     answers,
     chosen,
@@ -340,6 +341,18 @@ def test_a_lesson_that_fails_leaves_the_sound_as_it_was():
     with pytest.raises(Refused, match="no active frames"):
         lesson(engine, learn, {"name": "fan", "seconds": 0.5})
     assert engine.sources == ("fan", "unknown")
+
+
+def test_a_lesson_that_nobody_waits_for_changes_nothing(tmp_path):
+    """Ctrl-C on `rtsep teach`, while it listens and while it learns."""
+    engine, learned = rtsep.Engine("bypass"), []
+    with sounding(engine), desk_for(engine) as desk:
+        lesson = Lesson(desk, lambda *_: learned.append(1) or saved(tmp_path / "fan.npz"))
+        for gone in (lambda: True, lambda: bool(learned)):
+            with pytest.raises(ValueError, match="nobody waits"):
+                lesson.teach({"name": "fan", "seconds": 0.5}, gone)
+    assert learned == [1]
+    assert engine.sources == ("all",) == rtsep.Engine("bypass").sources
 
 
 def test_without_sound_there_is_nothing_to_learn():
