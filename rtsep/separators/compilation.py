@@ -6,6 +6,7 @@ onnxruntime to confirm, not for us.
 """
 
 from ctypes import CFUNCTYPE, c_int64, c_void_p
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def program_of(network: Network) -> Program | None:
     program, states = Program(constants), range(len(network.card.states))
     try:
         for name, shape in tensors_of(network.card)[0].items():
-            program.room(name, int(np.prod(shape)))
+            program.room(name, prod(shape))
             program.shapes[name] = shape
         for node in nodes:
             _add(program, node, constants)
@@ -80,12 +81,17 @@ def _add(program: Program, node: Node, constants: dict[str, NDArray[Any]]) -> No
 
 
 def _pair(program: Program, operator: str, out: str, one: str, other: str) -> None:
+    """Of as many numbers as the larger has; a column and a row that make a table are Beyond."""
     (a, m), (b, k) = program.at(one), program.at(other)
     n = max(m, k)
     if m not in (1, n) or k not in (1, n):
         raise Beyond(operator)
     program.line(operator, program.room(out, n), n, a, b, 0, int(m > 1), int(k > 1))
     program.like(out, one if m == n else other)
+    if one in program.shapes and other in program.shapes:
+        program.shapes[out] = np.broadcast_shapes(program.shapes[one], program.shapes[other])
+        if prod(program.shapes[out]) != n:
+            raise Beyond(operator)
 
 
 def _reshape(program: Program, node: Node, constants: dict[str, NDArray[Any]]) -> None:

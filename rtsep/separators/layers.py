@@ -5,6 +5,7 @@ Each function takes the program, a node and the graph's constants; Beyond for wh
 """
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ def convolution(program: Program, node: Node, constants: Constants) -> None:
     if heard != channels:
         raise Beyond(node.operator)
     made = (L + 2 * pad - taps) // stride + 1
+    if made < 1:
+        raise Beyond(node.operator)
     at = np.arange(made)[:, None, None] * stride + np.arange(taps) - pad
     y = _gathered(program, a, at, channels, L, W.reshape(n, -1).T, program.put(bias))
     _by_channel(program, node.outputs[0], y + np.arange(made * n).reshape(made, n))
@@ -57,6 +60,8 @@ def transposed_convolution(program: Program, node: Node, constants: Constants) -
     if heard != channels:
         raise Beyond(node.operator)
     made = (L - 1) * stride - 2 * pad + taps
+    if made < 1:
+        raise Beyond(node.operator)
     places, bias = np.empty((made, n), np.int64), program.put(values)
     for phase in range(stride):
         own = np.array([k for k in range(taps) if (phase + pad - k) % stride == 0])
@@ -91,7 +96,7 @@ def recurrence(program: Program, node: Node, constants: Constants) -> None:
     first = program.at(before)[0] if before else program.scratch(ways * batch * units)
     all_of, last_of = [*node.outputs, ""][:2]
     shape = steps, ways, batch, units
-    y = program.room(all_of or f"all of {last_of}", int(np.prod(shape)))
+    y = program.room(all_of or f"all of {last_of}", prod(shape))
     program.shapes[all_of] = shape
     ends = []
     for way in range(ways):
@@ -154,7 +159,7 @@ def normalisation(program: Program, node: Node, constants: Constants) -> None:
     x, scale, bias = node.inputs
     (a, n), axis = program.at(x), node.attributes.get("axis", -1)
     shape = program.shapes.get(x, (n,))
-    whole = np.prod(shape[axis:]) == n
+    whole = prod(shape[axis:]) == n
     sized = program.at(scale)[1] == program.at(bias)[1] == n
     if node.attributes.keys() - {"axis"} or not whole or not sized:
         raise Beyond(node.operator)

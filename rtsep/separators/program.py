@@ -1,6 +1,7 @@
 """A vector program in the making: lines, the numbers they work on, and what is where."""
 
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,8 @@ class Beyond(Exception):  # noqa: N818
 class Program:
     """lines int64 (L, 8), spans int64 (S, 3), numbers float32 (N,), and the places of names.
 
-    shapes : of the tensors of which they are known; all lie row by row, without gaps.  constants :
-    by name, put where they are first asked for.
+    shapes : of the tensors of which they are said; all lie row by row, without gaps.  What indexes
+    by a shape asks `shape` for it.  constants : by name, put where they are first asked for.
     """
 
     constants: dict[str, NDArray[Any]] = field(default_factory=dict)
@@ -58,9 +59,9 @@ class Program:
         return self.put(np.zeros(size, np.float32))
 
     def shape(self, name: str, dimensions: int) -> tuple[int, ...]:
-        """Of what has been made."""
+        """Of what has been made, of just as many numbers as lie there."""
         found = self.shapes.get(name, ())
-        if len(found) != dimensions:
+        if len(found) != dimensions or prod(found) != self.at(name)[1]:
             raise Beyond(name)
         return found
 
@@ -79,6 +80,8 @@ class Program:
             self.shapes[name] = self.shapes[other]
 
     def line(self, operation: str, out: int, n: int, *rest: int) -> None:
+        if n < 1:
+            raise Beyond(operation)
         filled = (CODE[operation], out, n, *rest)
         self.lines.append(filled + (0,) * (8 - len(filled)))
 
