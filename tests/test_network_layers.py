@@ -1,5 +1,7 @@
 """Layers as lines of a vector program, each beside onnxruntime, which has the last word."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from rtsep.dsp import programs
 from rtsep.learn.export import exported
 from rtsep.learn.network import SIZES, seeded
 from rtsep.separators.compilation import agrees, program_of
-from rtsep.separators.program import CODE
+from rtsep.separators.program import CODE, Program
 
 WIDE = 24  # numbers that the layer under test hears
 
@@ -152,6 +154,58 @@ def test_a_column_and_a_row_that_make_a_table_are_left_to_onnxruntime():
     values = {"column": np.ones((WIDE, 1))}
     assert program_of(around(nodes, values, (1, WIDE), 1)) is None
     compiled(around([node("Add", "x column", "y")], values, (WIDE, 1), WIDE))
+
+
+def heavy(*nodes, state, **constants):
+    """A network with a state of this shape that the nodes make the next of."""
+    named = [constant(name, values) for name, values in constants.items()]
+    made = [*nodes, node("Sigmoid", "magnitude", "mask")]
+    return read_network(proto(made, named, [state]).SerializeToString())
+
+
+TAPS = np.zeros((1, 1, 1001))
+RECURRENT = [
+    node("GRU", "state_0 w r b", "y", linear_before_reset=1), node("Reshape", "y shape", "next_0"),
+]  # fmt: skip
+
+
+def gates(units):
+    return {
+        "w": np.zeros((1, 3 * units, 1)), "r": np.zeros((1, 3 * units, units)),
+        "b": np.zeros((1, 6 * units)),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("nodes", "state", "constants"),
+    [
+        ([node("Conv", "state_0 w", "next_0", pads=[500, 500])], (1, 1, 6000), {"w": TAPS}),
+        ([node("Conv", "state_0 w", "next_0", pads=[1 << 40] * 2)], (1, 1, 6000), {"w": TAPS}),
+        ([node("ConvTranspose", "state_0 w", "next_0")], (1, 1, 6000), {"w": TAPS}),
+        ([node("ConvTranspose", "state_0 w", "next_0", strides=[1 << 40])], (1, 1, 2), {"w": TAPS}),
+        ([node("Transpose", "state_0", "next_0", perm=[1, 0])], (500, 500), {}),
+        (RECURRENT, (100_000, 1, 1), gates(1)),
+        (RECURRENT, (100_000, 1, 1), gates(100)),
+    ],
+    ids=["filter", "padding", "transposed filter", "stride", "axes", "steps", "units"],
+)
+def test_a_network_of_too_much_takes_no_memory_before_it_is_left(nodes, state, constants):
+    network = heavy(*nodes, state=state, **constants)
+    program_of(network)
+    tracemalloc.start()
+    try:
+        assert program_of(network) is None
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_finds_no_memory_is_left_to_onnxruntime(monkeypatch):
+    def full(program, size):
+        raise MemoryError
+
+    monkeypatch.setattr(Program, "scratch", full)
+    assert program_of(heavy(node("Identity", "state_0", "next_0"), state=(1, 8))) is None
 
 
 @pytest.mark.parametrize("size", ["dual-tiny", "dual", "dual-deeper"])

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.artefacts.network import Network, tensors_of
-from rtsep.artefacts.onnx import Node, nodes_and_constants
+from rtsep.artefacts.onnx import SHAPES, Node, nodes_and_constants
 from rtsep.artefacts.runtime import Runtime, Session
 from rtsep.dsp import programs
 from rtsep.separators.layers import LAYERS
@@ -29,7 +29,7 @@ run = CFUNCTYPE(None, *[c_void_p, c_int64] * 3)(programs.run.address)
 
 
 def program_of(network: Network) -> Program | None:
-    """The network as a program; None where it is made of more than programs do."""
+    """The network as a program; None where it is made of more than programs do, or of too much."""
     nodes, constants = nodes_and_constants(network.content)
     program, states = Program(constants), range(len(network.card.states))
     try:
@@ -40,7 +40,7 @@ def program_of(network: Network) -> Program | None:
             _add(program, node, constants)
         _concat(program, "next", [f"next_{i}" for i in states])
         program.at("mask")
-    except (Beyond, IndexError, KeyError, ValueError):
+    except (Beyond, IndexError, KeyError, ValueError, OverflowError, MemoryError):
         return None
     return program
 
@@ -99,9 +99,11 @@ def _reshape(program: Program, node: Node, constants: dict[str, NDArray[Any]]) -
     given, told = program.shapes.get(node.inputs[0]), constants.get([*node.inputs, ""][1])
     if node.operator == "Identity" and given:
         program.shapes[node.outputs[0]] = given
-    elif node.operator == "Reshape" and told is not None and (told > 0).all():
+    elif told is None or told.size > SHAPES:
+        return
+    elif node.operator == "Reshape" and (told > 0).all():
         program.shapes[node.outputs[0]] = tuple(told.tolist())
-    elif node.operator == "Unsqueeze" and given and told is not None and told.tolist() == [0]:
+    elif node.operator == "Unsqueeze" and given and told.tolist() == [0]:
         program.shapes[node.outputs[0]] = (1, *given)
 
 

@@ -19,10 +19,9 @@ from rtsep.dsp.records import zeroed
 from rtsep.dsp.stream import StreamSpec, phases_of
 from rtsep.separators import worker as layout
 from rtsep.separators.compilation import agrees, program_of
-from rtsep.separators.program import Program
+from rtsep.separators.program import IN_PLACE, Program
 from rtsep.separators.semaphore import Semaphore
 
-IN_PLACE = 1 << 20  # work of a program, times masks, that the audio thread takes on at most
 PRIORITY = 60  # of the worker thread, where the system allows: below an audio server's own
 STEP = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
 work = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(layout.work.address)
