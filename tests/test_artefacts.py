@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import struct
 import subprocess
 import sys
 import zipfile
@@ -119,6 +120,22 @@ def test_arrays_missing_twice_or_unknown_are_refused(tmp_path):
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("W_low.npy", b"")
     assert "2 arrays 'W_low'" in refusal(path)
+
+
+def test_more_arrays_than_a_basis_has_are_refused_before_they_are_listed(tmp_path, monkeypatch):
+    path = tmp_path / "many.npz"
+    pack(path, **parts(basis()), **{f"x{i}": b"" for i in range(61)})
+    monkeypatch.setattr(zipfile, "ZipFile", pytest.fail)
+    assert "65 arrays (at most 64)" in refusal(path)
+
+
+def test_a_directory_that_says_it_is_short_is_counted(tmp_path, monkeypatch):
+    path, n = tmp_path / "vast.npz", 300_000
+    entries = npz.ENTRY + bytes(42)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 4, 4, n * len(entries), 0, 0)
+    path.write_bytes(n * entries + end)
+    monkeypatch.setattr(zipfile, "ZipFile", pytest.fail)
+    assert f"{n} arrays (at most 64)" in refusal(path)
 
 
 def test_orthonormal_is_checked(tmp_path):

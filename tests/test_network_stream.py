@@ -1,7 +1,14 @@
 """A network in a stream: the masks of its frames, on time, whoever evaluates it and wherever."""
 
 import ctypes
+import gc
+import os
+import subprocess
+import sys
+import threading
 import time
+import weakref
+from pathlib import Path
 
 import naive
 import numpy as np
@@ -14,7 +21,7 @@ import rtsep
 from models import babble, bits, delayed, model, noise, stream
 from rtsep.artefacts import runtime
 from rtsep.artefacts.network import read_network, tensors_of
-from rtsep.dsp.stream import MODES
+from rtsep.dsp.stream import MODES, stream_spec
 from rtsep.ports.live import StreamCallback
 from rtsep.separators import evaluation as evaluations
 from rtsep.separators import worker as layout
@@ -310,6 +317,71 @@ def test_an_engine_that_is_dropped_ends_its_worker():
     del running
     thread.join(30)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("library", [runtime.runtime(), None], ids=["library", "Python"])
+def test_a_worker_keeps_what_it_works_on(monkeypatch, library):
+    """Dropped by all others while it is in the middle of a frame."""
+    end = threading.Event()
+    monkeypatch.setattr(evaluations, "_work", lambda address, kept: end.wait(60))
+    monkeypatch.setattr(evaluations, "runtime", lambda: library)
+    running = evaluations.Evaluation(network("gru"), stream_spec(), 1, 3)
+    running.start()
+    used = ["record", "_memory", *(["_lists", "_session"] if library else ["_step"])]
+    kept = {name: weakref.ref(getattr(running, name)) for name in used}
+    owner, thread = weakref.ref(running), running._thread
+    del running
+    gc.collect()
+    assert owner() is None
+    assert [name for name, each in kept.items() if each() is None] == []
+    end.set()
+    thread.join()
+
+
+@pytest.mark.parametrize(("told", "runs"), [(layout.ANSWERED, 24), (layout.AT_ONCE, 1)])
+def test_a_worker_ends_after_all_frames_or_at_once(told, runs):
+    running = evaluations.Evaluation(network("fixed"), stream_spec(), 1, 3)
+    worker = running.record[0]
+
+    def step(_, lane):
+        worker["words"][layout.STOP] = told
+        return 1
+
+    callback = evaluations.STEP(step)
+    worker["step"] = ctypes.cast(callback, ctypes.c_void_p).value
+    worker["frame_of"][:24], worker["words"][layout.ASKED] = np.arange(24), 24
+    evaluations._post(running._semaphore)
+    evaluations.work(running.address)
+    assert worker["runs"] == runs
+
+
+DROPPED = """
+import ctypes, time
+import numpy as np
+from networks import network
+from rtsep.dsp.stream import stream_spec
+from rtsep.separators import evaluation, worker
+def slowly(record, lane):
+    time.sleep(0.01)
+    return native(record, lane)
+native = evaluation.STEP(worker.run_session.address)
+step = evaluation.STEP(slowly)
+for _ in range(10):
+    running = evaluation.Evaluation(network("gru"), stream_spec(), 1, 3)
+    running.start()
+    record, thread = running.record[0], running._thread
+    record["step"] = ctypes.cast(step, ctypes.c_void_p).value
+    record["frame_of"][:24], record["words"][worker.ASKED] = np.arange(24), 24
+    evaluation._post(running._semaphore)
+    del running
+    others = [np.full(n, 0x4141) for n in (8, 12, 16, 36) for _ in range(20)]
+    thread.join()
+"""
+
+
+def test_a_worker_with_frames_left_outlives_its_owner(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+    subprocess.run([sys.executable, "-c", DROPPED], check=True, timeout=200)
 
 
 def test_two_networks_or_none_of_the_rest_are_refused():

@@ -20,6 +20,8 @@ from rtsep.artefacts.card import CardError
 
 MAX_FILE = 16 << 20  # bytes
 MAX_HEADER = 4096  # bytes, of an array
+MAX_ENTRIES = 64  # of an archive; a basis has four
+ENTRY = b"PK\x01\x02"  # begins each in the directory, whatever the count at its end says
 HEADER = re.compile(
     rb"\x93NUMPY\x01\x00..\{'descr': ([ -~]+), 'fortran_order': (True|False), "
     rb"'shape': \(((?:\d{1,9},? ?){0,4})\), \} *\n",
@@ -45,6 +47,8 @@ def opened(path: str | PathLike[str]) -> Iterator[zipfile.ZipFile]:
         raise CardError(f"cannot be read ({reason})") from None
     if len(content) > MAX_FILE:
         raise CardError(f"over {MAX_FILE} bytes (a model file has less)")
+    if (entries := content.count(ENTRY)) > MAX_ENTRIES:
+        raise CardError(f"{entries} arrays (at most {MAX_ENTRIES})")
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except BROKEN:

@@ -6,13 +6,14 @@ onnxruntime to confirm, not for us.
 """
 
 from ctypes import CFUNCTYPE, c_int64, c_void_p
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.artefacts.network import Network, tensors_of
-from rtsep.artefacts.onnx import Node, nodes_and_constants
+from rtsep.artefacts.onnx import SHAPES, Node, nodes_and_constants
 from rtsep.artefacts.runtime import Runtime, Session
 from rtsep.dsp import programs
 from rtsep.separators.layers import LAYERS
@@ -28,18 +29,18 @@ run = CFUNCTYPE(None, *[c_void_p, c_int64] * 3)(programs.run.address)
 
 
 def program_of(network: Network) -> Program | None:
-    """The network as a program; None where it is made of more than programs do."""
+    """The network as a program; None where it is made of more than programs do, or of too much."""
     nodes, constants = nodes_and_constants(network.content)
     program, states = Program(constants), range(len(network.card.states))
     try:
         for name, shape in tensors_of(network.card)[0].items():
-            program.room(name, int(np.prod(shape)))
+            program.room(name, prod(shape))
             program.shapes[name] = shape
         for node in nodes:
             _add(program, node, constants)
         _concat(program, "next", [f"next_{i}" for i in states])
         program.at("mask")
-    except (Beyond, IndexError, KeyError, ValueError):
+    except (Beyond, IndexError, KeyError, ValueError, OverflowError, MemoryError):
         return None
     return program
 
@@ -80,12 +81,17 @@ def _add(program: Program, node: Node, constants: dict[str, NDArray[Any]]) -> No
 
 
 def _pair(program: Program, operator: str, out: str, one: str, other: str) -> None:
+    """Of as many numbers as the larger has; a column and a row that make a table are Beyond."""
     (a, m), (b, k) = program.at(one), program.at(other)
     n = max(m, k)
     if m not in (1, n) or k not in (1, n):
         raise Beyond(operator)
     program.line(operator, program.room(out, n), n, a, b, 0, int(m > 1), int(k > 1))
     program.like(out, one if m == n else other)
+    if one in program.shapes and other in program.shapes:
+        program.shapes[out] = np.broadcast_shapes(program.shapes[one], program.shapes[other])
+        if prod(program.shapes[out]) != n:
+            raise Beyond(operator)
 
 
 def _reshape(program: Program, node: Node, constants: dict[str, NDArray[Any]]) -> None:
@@ -93,9 +99,11 @@ def _reshape(program: Program, node: Node, constants: dict[str, NDArray[Any]]) -
     given, told = program.shapes.get(node.inputs[0]), constants.get([*node.inputs, ""][1])
     if node.operator == "Identity" and given:
         program.shapes[node.outputs[0]] = given
-    elif node.operator == "Reshape" and told is not None and (told > 0).all():
+    elif told is None or told.size > SHAPES:
+        return
+    elif node.operator == "Reshape" and (told > 0).all():
         program.shapes[node.outputs[0]] = tuple(told.tolist())
-    elif node.operator == "Unsqueeze" and given and told is not None and told.tolist() == [0]:
+    elif node.operator == "Unsqueeze" and given and told.tolist() == [0]:
         program.shapes[node.outputs[0]] = (1, *given)
 
 

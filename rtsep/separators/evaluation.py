@@ -19,10 +19,9 @@ from rtsep.dsp.records import zeroed
 from rtsep.dsp.stream import StreamSpec, phases_of
 from rtsep.separators import worker as layout
 from rtsep.separators.compilation import agrees, program_of
-from rtsep.separators.program import Program
+from rtsep.separators.program import IN_PLACE, Program
 from rtsep.separators.semaphore import Semaphore
 
-IN_PLACE = 1 << 20  # work of a program, times masks, that the audio thread takes on at most
 PRIORITY = 60  # of the worker thread, where the system allows: below an audio server's own
 STEP = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
 work = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(layout.work.address)
@@ -211,7 +210,7 @@ class Evaluation:
             return
         worker = self.record[0]
         worker["words"][layout.STOP] = 0
-        kept = (self.record, self._semaphore, self._memory, self._session, self._arrays)
+        kept = tuple(vars(self).values())  # whatever an address in the record points into
         self._thread = threading.Thread(
             target=_work, args=(self.address, kept), name="rtsep network", daemon=True
         )
@@ -223,7 +222,7 @@ class Evaluation:
         """Answer in place from here on.  Not beside a stream that still runs."""
         if self._thread is None:
             return
-        self.record[0]["words"][layout.STOP] = 1
+        self.record[0]["words"][layout.STOP] = layout.ANSWERED
         _post(self._semaphore)
         self._thread.join()
         self._thread = None
@@ -242,9 +241,9 @@ def _post(semaphore: Semaphore) -> None:
 
 
 def _close(kept: Any) -> None:
-    """Tell the worker thread to end; the session goes with the last who has it."""
+    """Tell the worker thread to end at once; the session goes with the last who has it."""
     record, semaphore = kept
-    record[0]["words"][layout.STOP] = 1
+    record[0]["words"][layout.STOP] = layout.AT_ONCE
     _post(semaphore)
 
 

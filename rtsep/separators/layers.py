@@ -5,13 +5,14 @@ Each function takes the program, a node and the graph's constants; Beyond for wh
 """
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.artefacts.onnx import Node
-from rtsep.separators.program import Beyond, Program
+from rtsep.separators.program import LINES, Beyond, Program
 
 Constants = dict[str, NDArray[Any]]
 
@@ -44,6 +45,9 @@ def convolution(program: Program, node: Node, constants: Constants) -> None:
     if heard != channels:
         raise Beyond(node.operator)
     made = (L + 2 * pad - taps) // stride + 1
+    if made < 1:
+        raise Beyond(node.operator)
+    program.fits(made * channels * taps)
     at = np.arange(made)[:, None, None] * stride + np.arange(taps) - pad
     y = _gathered(program, a, at, channels, L, W.reshape(n, -1).T, program.put(bias))
     _by_channel(program, node.outputs[0], y + np.arange(made * n).reshape(made, n))
@@ -57,12 +61,13 @@ def transposed_convolution(program: Program, node: Node, constants: Constants) -
     if heard != channels:
         raise Beyond(node.operator)
     made = (L - 1) * stride - 2 * pad + taps
+    if made < 1 or stride > min(taps, LINES // 2):  # a place must hear a tap; a phase is two lines
+        raise Beyond(node.operator)
+    program.fits(made * max(n, channels * (taps // stride)))
     places, bias = np.empty((made, n), np.int64), program.put(values)
     for phase in range(stride):
-        own = np.array([k for k in range(taps) if (phase + pad - k) % stride == 0])
+        own = np.arange((phase + pad) % stride, taps, stride)
         t = np.arange(phase, made, stride)
-        if not own.size:
-            raise Beyond(node.operator)
         at = (t[:, None, None] + pad - own) // stride
         weights = W[:, :, own].transpose(0, 2, 1).reshape(-1, n)
         y = _gathered(program, a, at, channels, L, weights, bias)
@@ -91,7 +96,7 @@ def recurrence(program: Program, node: Node, constants: Constants) -> None:
     first = program.at(before)[0] if before else program.scratch(ways * batch * units)
     all_of, last_of = [*node.outputs, ""][:2]
     shape = steps, ways, batch, units
-    y = program.room(all_of or f"all of {last_of}", int(np.prod(shape)))
+    y = program.room(all_of or f"all of {last_of}", prod(shape))
     program.shapes[all_of] = shape
     ends = []
     for way in range(ways):
@@ -154,7 +159,7 @@ def normalisation(program: Program, node: Node, constants: Constants) -> None:
     x, scale, bias = node.inputs
     (a, n), axis = program.at(x), node.attributes.get("axis", -1)
     shape = program.shapes.get(x, (n,))
-    whole = np.prod(shape[axis:]) == n
+    whole = prod(shape[axis:]) == n
     sized = program.at(scale)[1] == program.at(bias)[1] == n
     if node.attributes.keys() - {"axis"} or not whole or not sized:
         raise Beyond(node.operator)
@@ -194,8 +199,8 @@ def _gathered(
     W: NDArray[np.float32], bias: int,
 ) -> int:  # fmt: skip
     """The place of (places, n): what lies `at` (places, 1, taps) of all channels, times W."""
+    heard, out = program.scratch(at.size * channels), program.scratch(len(at) * W.shape[1])
     index = np.where((at >= 0) & (at < L), np.arange(channels)[:, None] * L + at, -1)
-    heard, out = program.scratch(index.size), program.scratch(len(at) * W.shape[1])
     program.take(heard, a, index)
     program.multiply(out, heard, len(at), np.ascontiguousarray(W), bias)
     return out

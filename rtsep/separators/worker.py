@@ -38,6 +38,7 @@ RING = 32  # frames under way at most
 DELAYS = 24  # hops that a mask may take; less than RING
 INNER, TAPS = 1025, 8  # bins of a network; of one grid that make a bin of the other
 ASKED, TAKEN, WANTED, STOP = 0, 8, 16, 24  # places of the shared words, a cache line each
+ANSWERED, AT_ONCE = 1, 2  # values of STOP: when all frames are answered; whatever is left
 
 WORKER = record_type(
     # fixed by prepare
@@ -274,12 +275,15 @@ def run_program(pointer: Any, lane: int) -> int:
 
 @native(WORKER_POINTER)
 def work(pointer: Any) -> None:
-    """Answer frames until told to stop: the whole life of the worker thread, without the GIL."""
+    """Answer frames until told to stop: the whole life of the worker thread, without the GIL.
+
+    Where nobody is left to ask for a mask it ends between two frames.
+    """
     worker = carray(pointer, (1,))[0]
     mode = float_mode()
     set_float_mode(mode | FLUSH)
     while acquire(worker.words, STOP) == 0:
-        while answer(worker):
+        while acquire(worker.words, STOP) != AT_ONCE and answer(worker):
             pass
         call(worker.wait, worker.semaphore, np.int64(-1))
     set_float_mode(mode)
