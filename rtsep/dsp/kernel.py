@@ -3,14 +3,19 @@
 Kernels never allocate, raise, lock or print.  Numba's cache does not see a change in an inlined
 function of another file, so the cache folder is named after all kernel sources, numba's version
 and the processor: a change anywhere compiles everything anew.
+
+A process of its own does that.  Where code was compiled in the process that runs it, calls between
+kernels find other copies of them than where it was loaded, rounded otherwise in the last bit: so
+every process loads.
 """
 
 import hashlib
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar, overload
@@ -22,6 +27,8 @@ from numba import types
 
 PACKAGE = Path(__file__).resolve().parents[1]
 KERNEL_FOLDERS = ("dsp", "separators", "engine")
+LAST = "process.stream_callback-*.nbi"  # compiled after all that it calls
+APART = "RTSEP_COMPILES"  # set in the process that compiles
 
 # Everything of fast-math but nnan and ninf, which would compile the checks for NaN away.
 FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
@@ -48,7 +55,7 @@ def cache_folder() -> Path:
 
 def is_compiled() -> bool:
     """Whether kernels of this version have been compiled on this machine before."""
-    return CACHE.is_dir() and any(CACHE.rglob("*.nbi"))
+    return CACHE.is_dir() and any(CACHE.rglob(LAST))
 
 
 CACHE = cache_folder()
@@ -75,8 +82,21 @@ def kernel(function: Any = None, *, exact: bool = False) -> Any:
     return compiled
 
 
+@cache
+def _compile_apart() -> None:
+    """What fails here is compiled where it is used."""
+    if is_compiled() or APART in os.environ or "python" not in Path(sys.executable or "").name:
+        return
+    program = f"import sys; sys.path[:] = {sys.path!r}; import rtsep.engine.engine"
+    subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | {APART: "1"},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
 def native(*arguments: Any, returns: Any = types.void) -> Callable[[Function], Any]:
     """Compile a function to native code with a C address, cached on disk."""
+    _compile_apart()
     compiled: Callable[[Function], Any] = numba.cfunc(
         returns(*arguments), cache=True, error_model="numpy"
     )
