@@ -17,7 +17,8 @@ class Recipe:
 
     fresh : rows renewed for each batch.  rooms : share of scenes with reverberation.
     made, babble : shares of the other parts that are noise made from nothing, and several of the
-    sources at once.  swelling : share whose bands swell.  alone : of scenes with one part only.
+    sources at once.  swelling : share whose bands swell.  alone : of scenes with one part only,
+    half of them with the source's; if that is an estimate, these have both.
     speed, other_speed : by which parts are played faster or slower at most.  backward : share of
     the others' recordings that are played from their end.  late : share of scenes whose source is
     silent at first, for LATE seconds.  pace : hops that a frame lasts.

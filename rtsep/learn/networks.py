@@ -215,7 +215,7 @@ class _Parts:
         def mask() -> "Mask":
             return BY[method](heard) if method in BY else by_network(Path(method))
 
-        return estimates(self.mixtures, mask, self.task.folder, f"estimates-{key}", self.skip)
+        return estimates(self.mixtures, mask, self.task.folder, f"estimates-{key}")
 
     def judge(self, plan: "Plan", recipe: "Recipe") -> "Callable[[MaskNetwork], Row] | None":
         """Loss and SDR on recordings that are not learned from, where the truth is known."""
