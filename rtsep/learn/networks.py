@@ -107,13 +107,17 @@ def learn_network(
 ) -> "Network":  # fmt: skip
     """Train a mask network of the source that is not observed.
 
+    source : what it is.  Unless that is "speech" or the recipe tells so, it is mixed with observed
+    recordings alone.
     ValueError names what cannot be learned from; `descent.DivergedError` a loss that is no number.
     ImportError where torch or onnx is missing.
     """
     refuse_missing()
     from rtsep.learn.export import exported
+    from rtsep.learn.mixing import defaults
     from rtsep.learn.network import SIZES, seeded
 
+    task = replace(task, recipe=defaults(source) | task.recipe)
     card: dict[str, Any] = {
         "name": name, "sources": [{"name": source, "role": role}],
         "command": printable(command, 2000), "seed": int(task.plan.get("seed", 0)),
