@@ -15,7 +15,7 @@ from rtsep.learn.estimates import estimates, excerpts, pieces
 from rtsep.learn.export import carded, exported
 from rtsep.learn.mixing import Recipe
 from rtsep.learn.network import SIZES, seeded
-from rtsep.learn.networks import Task, learn_network
+from rtsep.learn.networks import Task, _Parts, learn_network
 from rtsep.learn.scenes import BINS, UNITS, Scenes
 from rtsep.learn.tapes import tape
 from rtsep.learn.training import turned
@@ -186,6 +186,20 @@ def test_a_network_teaches_another(heard, tmp_path):
     learn_network(given, name="n")
     assert len(before) == 1
     assert len({*(tmp_path / "b").glob("estimates-*.pcm")} - before) == 1
+
+
+def test_estimates_of_other_samples_are_made_anew(tmp_path, monkeypatch):
+    """Arrays as long, without a name to be told apart by, of either source."""
+    monkeypatch.setitem(starts.BY, "nmf", lambda heard: lambda V: np.full_like(V, 0.5))
+    given = [(tones(1, np.random.default_rng(seed)), RATE) for seed in range(3)]
+    made = []
+    for observed, mixtures in [(0, 1), (0, 2), (1, 2), (0, 1)]:
+        one = Task("nes", given[observed], tmp_path, mixtures=given[mixtures], init="nmf")
+        parts = _Parts(one, print)
+        made.append(parts.start())
+        np.testing.assert_allclose(made[-1].samples, 0.5 * parts.mixtures.samples, atol=1)
+    assert made[0].samples.filename == made[3].samples.filename
+    assert len({each.samples.filename for each in made}) == 3
 
 
 @pytest.mark.parametrize("size", ["tiny", "dual-tiny"])

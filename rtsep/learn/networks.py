@@ -214,7 +214,8 @@ class _Parts:
         heard = Heard(self.observed, self.mixtures, self.clean, **self.task.start)
         files = [*(each.name for each in self.used), method]
         made_of = stamps(name for name in files if Path(name).is_file())
-        key = digest([*made_of, repr(self.task.start), method])
+        contents = [each.content for each in self.used]
+        key = digest([*made_of, contents, repr(self.task.start), method])
 
         def mask() -> "Mask":
             return BY[method](heard) if method in BY else by_network(Path(method))
