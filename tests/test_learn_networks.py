@@ -245,6 +245,8 @@ def test_other_samples_as_long_go_onto_another_tape(tmp_path):
     again = tape(recordings((sounds[0], RATE), print), RATE, tmp_path, "noise", print)
     np.testing.assert_array_equal(again.samples, tapes[0].samples)
     assert not np.array_equal(tapes[1].samples[:1000], tapes[0].samples[:1000])
+    slower = tape(recordings((sounds[0], RATE // 2), print), RATE, tmp_path, "noise", print)
+    assert len(slower.samples) == pytest.approx(2 * len(tapes[0].samples), abs=100)
 
 
 def test_tapes_are_found_again_and_keep_silence_out(tmp_path, folders):
