@@ -1,5 +1,6 @@
 """Mask networks: features, scenes, training, export; torch's answers against onnxruntime's."""
 
+import copy
 import dataclasses
 import math
 from pathlib import Path
@@ -144,6 +145,72 @@ def test_snr_of_scenes_is_what_was_asked_for(folders, tmp_path):
     np.testing.assert_allclose(10 * np.log10(ratios), 7, atol=0.5)
 
 
+def test_scenes_without_an_estimate_are_mixed_row_by_row_as_told(folders, tmp_path):
+    """A slow twin from the same bank and the same numbers drawn."""
+    scenes = scenes_of(folders, tmp_path)(5)
+    scenes.recipe = dataclasses.replace(scenes.recipe, snr=(-5.0, 20.0), alone=0.5)
+    scenes.modes = ("high",)
+    scenes.batch()
+    twin = copy.deepcopy(scenes)
+    batch, (_, (S, N, _)) = scenes.batch(), twin._drawn()
+    order, snr = twin.rng.permutation(8), twin.rng.uniform(-5, 20, 8)
+    loudness, alone, first = (twin.rng.uniform(-45, 0, 8), *twin.rng.random((2, 8)))
+    for i in range(8):
+        s, n = S[i], N[order[i]]
+        powers = [(np.abs(each[:, : UNITS.bins]) ** 2).mean(axis=1) for each in (s, n)]
+        p, q = (each[each > 1e-4 * each.max()].mean() for each in powers)
+        gain = np.sqrt(p / q * 10 ** (-snr[i] / 10))
+        scale = 10 ** (loudness[i] / 20) / np.sqrt(p + p * 10 ** (-snr[i] / 10))
+        s, n = (s * (alone[i] >= 0.5 or first[i] >= 0.5), n * (alone[i] >= 0.5 or first[i] < 0.5))
+        X = scale * (s + gain * n)
+        np.testing.assert_allclose(batch.X[i], UNITS.of(np.abs(X) ** 2), rtol=1e-3, atol=1e-9)
+        S_i = UNITS.of(np.abs(scale * s) ** 2)
+        np.testing.assert_allclose(batch.S[i], S_i, rtol=1e-3, atol=1e-9)
+
+
+def estimated(folders, folder, refine, seed=2, **recipe):
+    """Scenes of hiss and what `refine` makes of hiss with tones."""
+    y, b = (
+        tape(recordings(str(each), print), RATE, folder, each.name, print)
+        for each in (folders.both, folders.hiss)
+    )
+    return Scenes([(y, 1.0)], [(b, 1.0)], Recipe(**SMALL | recipe), seed, refine)
+
+
+@pytest.mark.parametrize("c", [1.0, 0.5, 0.0005])
+def test_half_the_mixture_is_half_of_it_in_a_scene(folders, tmp_path, c):
+    """y^t = b + c y: what c changes is S alone."""
+    whole = estimated(folders, tmp_path, nes.constant(1)).batch()
+    found = estimated(folders, tmp_path, nes.constant(c)).batch()
+    np.testing.assert_allclose(found.S, c**2 * whole.S, rtol=1e-4)
+    b = [training.turned(each).S[..., : UNITS.bins] for each in (whole, found)]
+    np.testing.assert_allclose(b[1], b[0], atol=1e-4 * b[0].max())
+
+
+@pytest.mark.parametrize("snr", [-20.0, 0.0, 20.0])
+def test_the_observed_is_as_loud_as_its_part_in_a_mixture_of_that_ratio(folders, tmp_path, snr):
+    batch = estimated(folders, tmp_path, nes.constant(1), snr=(snr, snr)).batch()
+    y, b = (
+        each[..., : UNITS.bins].mean(axis=(1, 2)) for each in (batch.S, training.turned(batch).S)
+    )
+    np.testing.assert_allclose(10 * np.log10(y / b - 1), snr, atol=3)
+
+
+def test_where_nothing_is_left_of_a_mixture_there_is_the_observed_alone(folders, tmp_path):
+    batch = estimated(folders, tmp_path, lambda Y: 0 * Y, alone=0.8).batch()
+    np.testing.assert_array_equal(batch.S, 0)
+    assert (batch.X[..., : UNITS.bins].mean(axis=(1, 2)) > 1e-6).all()
+    np.testing.assert_array_equal(training.turned(batch).S, batch.X)
+
+
+def test_an_estimate_is_never_alone(folders, tmp_path):
+    """For it may be what is left of the observed source; that may be alone."""
+    batch = estimated(folders, tmp_path, nes.constant(0.5), alone=1.0).batch()
+    b = training.turned(batch).S[..., : UNITS.bins].mean(axis=(1, 2))
+    assert (b > 1e-3 * batch.X[..., : UNITS.bins].mean(axis=(1, 2))).all()
+    assert 0 < (batch.S == 0).all(axis=(1, 2)).sum() < len(batch.S)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_noises_made_from_nothing_are_loud_and_finite(seed):
     x = rooms.synthetic(RATE // 2, RATE, np.random.default_rng(seed))
@@ -157,7 +224,7 @@ def test_noises_made_from_nothing_are_loud_and_finite(seed):
 def test_a_room_keeps_the_direct_sound_first():
     x = np.zeros(9600, np.float32)
     x[100] = 1
-    heard = rooms.reverberant(x, RATE, np.random.default_rng(0))
+    heard = rooms.reverberant(x, rooms.room(RATE, np.random.default_rng(0)))
     np.testing.assert_allclose(heard[:100], 0, atol=1e-6)
     assert heard[100] == pytest.approx(1, abs=1e-5)
     assert np.abs(heard[400:]).max() > 1e-4
@@ -178,6 +245,8 @@ def test_other_samples_as_long_go_onto_another_tape(tmp_path):
     again = tape(recordings((sounds[0], RATE), print), RATE, tmp_path, "noise", print)
     np.testing.assert_array_equal(again.samples, tapes[0].samples)
     assert not np.array_equal(tapes[1].samples[:1000], tapes[0].samples[:1000])
+    slower = tape(recordings((sounds[0], RATE // 2), print), RATE, tmp_path, "noise", print)
+    assert len(slower.samples) == pytest.approx(2 * len(tapes[0].samples), abs=100)
 
 
 def test_tapes_are_found_again_and_keep_silence_out(tmp_path, folders):

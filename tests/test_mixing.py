@@ -1,9 +1,11 @@
 """How scenes are mixed, told in words."""
 
+import numpy as np
 import pytest
 
+from rtsep.learn import scenes
 from rtsep.learn.mixing import Recipe, told
-from rtsep.learn.networks import Task, _paced
+from rtsep.learn.networks import Task, _paced, learn_network
 
 
 def test_what_is_told_is_what_scenes_are_made_by():
@@ -13,6 +15,38 @@ def test_what_is_told_is_what_scenes_are_made_by():
     assert (recipe.snr, recipe.rooms, recipe.speed, recipe.late) == ((0, 12.5), 0.5, 0, 0.1)
     assert recipe.babble == Recipe().babble
     assert told([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "words", "shares"),
+    [
+        ("speech", [], [0.35, 0.1]),
+        ("noise", [], [0, 0]),
+        ("noise", ["made=0.2", "babble=0.05"], [0.2, 0.05]),
+        ("speech", ["made=0"], [0, 0.1]),
+    ],
+)
+def test_noise_is_made_up_and_talkers_are_added_where_the_source_is_speech(
+    tmp_path, monkeypatch, source, words, shares
+):
+    """Observed are voices, say, where it is not: they are all that the source is heard in."""
+    rng, found = np.random.default_rng(0), []
+    sounds = [(rng.standard_normal(30000).astype(np.float32), 48000) for _ in range(2)]
+
+    class Heard(scenes.Scenes):
+        def __init__(self, sources, others, recipe, *more):
+            found.append([recipe.made, recipe.babble])
+            super().__init__(sources, others, recipe, *more)
+
+    monkeypatch.setattr(scenes, "Scenes", Heard)
+    task = Task(
+        "supervised", sounds[0], tmp_path, clean=sounds[1], size="tiny",
+        recipe={"rows": 2, "fresh": 1, "frames": 20} | told(words), plan={"epochs": 1, "steps": 1},
+    )  # fmt: skip
+    learn_network(task, name="n", source=source)
+    judged, learned = found
+    assert judged == [0, 0]
+    assert learned == shares
 
 
 @pytest.mark.parametrize(

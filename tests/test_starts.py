@@ -13,10 +13,12 @@ from rtsep.learn import offline, starts
 from rtsep.learn.corpus import recordings
 from rtsep.learn.estimates import estimates, excerpts, pieces
 from rtsep.learn.export import carded, exported
+from rtsep.learn.mixing import Recipe
 from rtsep.learn.network import SIZES, seeded
-from rtsep.learn.networks import Task, learn_network
-from rtsep.learn.scenes import BINS
+from rtsep.learn.networks import Task, _Parts, learn_network
+from rtsep.learn.scenes import BINS, UNITS, Scenes
 from rtsep.learn.tapes import tape
+from rtsep.learn.training import turned
 from rtsep.metrics import si_sdr
 
 RATE = 48000
@@ -101,11 +103,40 @@ def test_estimates_are_made_once_and_are_as_long_as_their_mixtures(heard, tmp_pa
         calls.append(1)
         return lambda V: np.full_like(V, 0.5)
 
-    first, again = (estimates(heard.tapes["mixtures"], method, tmp_path, "e", print) for _ in "ab")
+    first, again = (estimates(heard.tapes["mixtures"], method, tmp_path, "e") for _ in "ab")
     assert len(calls) == 1
     np.testing.assert_array_equal(first.samples, again.samples)
     np.testing.assert_array_equal(first.edges, heard.tapes["mixtures"].edges)
-    np.testing.assert_allclose(first.samples, heard.tapes["mixtures"].samples, atol=40)
+    np.testing.assert_allclose(first.samples, 0.5 * heard.tapes["mixtures"].samples, atol=1)
+
+
+def test_estimates_stay_as_loud_under_their_mixtures_as_they_were_made(heard, tmp_path):
+    """Much of one recording, little of the next, nothing of the third; in rooms, too."""
+    left = iter([0.5, 0.001, 0.0, 0.0])
+    made = estimates(
+        heard.tapes["mixtures"], lambda: lambda V: np.full_like(V, next(left)), tmp_path, "e"
+    )
+    np.testing.assert_array_equal(made.edges, heard.tapes["mixtures"].edges)
+    recipe = Recipe(**RECIPE | {"rows": 24, "rooms": 0.5, "snr": (0, 0), "alone": 0})
+    scenes = Scenes([(made, 1)], [(heard.tapes["observed"], 1)], recipe, 0, lambda Y: Y)
+    batch = scenes.batch()
+    low = (each[..., : UNITS.bins] for each in (batch.S, turned(batch).S))
+    x, b = (each.mean(axis=(1, 2)) for each in low)
+    found = 10 * np.log10(x / b + 1e-12)
+    wanted = np.array([-120, 20 * np.log10(0.001) + 3, 20 * np.log10(0.5) + 3])
+    nearest = wanted[np.abs(found[:, None] - wanted).argmin(axis=1)]
+    assert {*nearest} == {*wanted}
+    np.testing.assert_allclose(found, nearest, atol=3)
+
+
+def test_estimates_that_are_no_numbers_are_refused(heard, tmp_path):
+    with pytest.raises(ValueError, match=r"estimate 0: peak nan \(wanted: a number"):
+        estimates(heard.tapes["mixtures"], lambda: lambda V: V * np.nan, tmp_path, "e")
+
+
+def test_estimates_without_any_sound_are_refused(heard, tmp_path):
+    with pytest.raises(ValueError, match=r"all 4 estimates are silent \(wanted: one that sounds"):
+        estimates(heard.tapes["mixtures"], lambda: np.zeros_like, tmp_path, "e")
 
 
 def test_long_mixtures_are_taken_in_parts(heard, monkeypatch):
@@ -155,6 +186,20 @@ def test_a_network_teaches_another(heard, tmp_path):
     learn_network(given, name="n")
     assert len(before) == 1
     assert len({*(tmp_path / "b").glob("estimates-*.pcm")} - before) == 1
+
+
+def test_estimates_of_other_samples_are_made_anew(tmp_path, monkeypatch):
+    """Arrays as long, without a name to be told apart by, of either source."""
+    monkeypatch.setitem(starts.BY, "nmf", lambda heard: lambda V: np.full_like(V, 0.5))
+    given = [(tones(1, np.random.default_rng(seed)), RATE) for seed in range(3)]
+    made = []
+    for observed, mixtures in [(0, 1), (0, 2), (1, 2), (0, 1)]:
+        one = Task("nes", given[observed], tmp_path, mixtures=given[mixtures], init="nmf")
+        parts = _Parts(one, print)
+        made.append(parts.start())
+        np.testing.assert_allclose(made[-1].samples, 0.5 * parts.mixtures.samples, atol=1)
+    assert made[0].samples.filename == made[3].samples.filename
+    assert len({each.samples.filename for each in made}) == 3
 
 
 @pytest.mark.parametrize("size", ["tiny", "dual-tiny"])

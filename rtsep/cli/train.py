@@ -80,7 +80,7 @@ def train(
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of the model. [that of the file]")] = None,
-    source: Annotated[str, typer.Option(help="What the other source is.")] = "speech",
+    source: Annotated[str, typer.Option(help="What the other source is; see --scene.")] = "speech",
     role: Annotated[Role, typer.Option(help="What to do with the other source.")] = Role.keep,
     size: Annotated[Extent, typer.Option(help="Of the network.")] = Extent.small,
     iterations: Annotated[int, typer.Option(help="nes: of estimating and learning.")] = 10,
@@ -94,7 +94,8 @@ def train(
         typer.Option(
             help="How recordings are mixed: snr=-5..20 dB; shares of rooms, babble, swelling, made "
             "noise, one source alone, the other backward, a late beginning, as in rooms=0.5; "
-            "speed, other_speed and colour_db at most.  May be given again."
+            "speed, other_speed and colour_db at most.  Babble and made noise are 0 unless given "
+            "where --source is not speech.  May be given again."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of weights and scenes.")] = 0,

@@ -27,7 +27,8 @@ MAX_CHANNELS = 8
 @dataclass(frozen=True)
 class Recording:
     """One recording.  rate : Hz.  length : samples a channel.  blocks : mono float32, in order.
-    licence : as a manifest states it.  content : of an array, by which others are told apart.
+    licence : as a manifest states it.  content : of an array and its rate, by which
+    others are told apart.
 
     Iterating over `blocks()` raises ValueError where the material cannot be used after all.
     """
@@ -111,7 +112,7 @@ def _from_array(samples: NDArray[Any], rate: int) -> Recording:
     channels = np.atleast_2d(samples)
     _check("samples", len(channels), rate, channels.shape[1])
     mono = channels.mean(axis=0, dtype=np.float32)
-    content = hashlib.sha256(mono.tobytes()).hexdigest()[:16]
+    content = hashlib.sha256(mono.tobytes() + str(rate).encode()).hexdigest()[:16]
     return Recording(
         "samples", rate, mono.size, lambda: _finite("samples", [mono]), content=content
     )

@@ -23,12 +23,11 @@ Mask = Callable[[Array], Array]  # of |X| (T, F), m (T, F) of the unobserved sou
 SECONDS = 10.0  # of mixture that a method sees at once
 
 
-def estimates(
-    mixtures: Tape, method: Callable[[], Mask], folder: Path, what: str, skip: Callable[[str], None]
-) -> Tape:
-    """A tape of x = m(y) y of all mixtures; `what` names the method and all that it hangs on.
+def estimates(mixtures: Tape, method: Callable[[], Mask], folder: Path, what: str) -> Tape:
+    """A tape of x = m(y) y of all mixtures, sample for sample at their scale; ValueError for none.
 
-    method : learns the mask; called only where the tape is not there yet.
+    method : learns the mask; called only where the tape is not there yet.  `what` names it and all
+    that it hangs on.
     """
     spec, learned = stream_spec(RATE, "high"), cache(method)
 
@@ -39,9 +38,18 @@ def estimates(
         Recording(f"estimate {i}", RATE, len(y), partial(estimate, y))
         for i, y in enumerate(pieces(mixtures))
     ]
-    made = tape(corpus, RATE, folder, what, skip)
+    made = tape(corpus, RATE, folder, what, refuse, scale=1)
+    if not any(piece.any() for piece in pieces(made)):
+        raise ValueError(f"all {len(corpus)} estimates are silent (wanted: one that sounds)")
     bandwidth = float(mixtures.bandwidths.min())
-    return replace(made, bandwidths=np.full(len(made.bandwidths), bandwidth))
+    return replace(
+        made, bandwidths=np.full(len(made.bandwidths), bandwidth), mixtures=mixtures.samples
+    )
+
+
+def refuse(reason: str) -> None:
+    """Estimates are as long as their mixtures: none can be left out."""
+    raise ValueError(reason)
 
 
 def pieces(mixtures: Tape) -> Iterator[NDArray[np.int16]]:

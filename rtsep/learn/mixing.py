@@ -17,7 +17,8 @@ class Recipe:
 
     fresh : rows renewed for each batch.  rooms : share of scenes with reverberation.
     made, babble : shares of the other parts that are noise made from nothing, and several of the
-    sources at once.  swelling : share whose bands swell.  alone : of scenes with one part only.
+    sources at once: of speech, see `defaults`.  swelling : share whose bands swell.  alone : of
+    scenes with one part only, half of them with the source's; of an estimate, these have both.
     speed, other_speed : by which parts are played faster or slower at most.  backward : share of
     the others' recordings that are played from their end.  late : share of scenes whose source is
     silent at first, for LATE seconds.  pace : hops that a frame lasts.
@@ -48,6 +49,15 @@ class Recipe:
             for value in told if name == "snr" else (told,):
                 if not least <= value <= most:
                     raise ValueError(f"{name}={value:g} is outside {least:g}..{most:g}")
+
+
+def defaults(source: str) -> dict[str, Any]:
+    """What a recipe for a source by this name says unless told.
+
+    Speech is heard in noise of any kind and in a crowd's speech.  What another source is heard in
+    may be a voice, and neither noise made from nothing nor several of the sources are like it.
+    """
+    return {} if source == "speech" else {"made": 0.0, "babble": 0.0}
 
 
 def told(words: Sequence[str]) -> dict[str, Any]:

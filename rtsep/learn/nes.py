@@ -1,8 +1,12 @@
 """Neural Egg Separation: Halperin, Ephrat and Hoshen (ICML 2019), algorithm 1, on spectra.
 
 The observed source b is known by recordings, the other x only from within mixtures y = b' + x.
-x^0 = c y.  In every iteration t a network learns to find b in b + x^t, both drawn at random, and
-x^{t+1} = y - T(y) = m(y) y, where m is the mask of what is not b.
+x^0 = c y.  In every iteration t a network learns to find b in y^t = b + x^t, both drawn at random,
+and x^{t+1} = y - T(y) = m(y) y, where m is the mask of what is not b.
+
+Recordings of b and y have no common scale: b is as loud as b' would be if y were at a drawn ratio
+of x to b'.  That hangs on y alone, so that x^t is as much quieter than y as it was estimated to be:
+where nothing is left of an excerpt, y^t = b.
 """
 
 from collections.abc import Callable
@@ -50,10 +54,11 @@ def egg_separation(
 ) -> MaskNetwork:  # fmt: skip
     """The network of the last iteration, mask of the unobserved source.
 
-    start : x^0 of another method, half of y unless told.  renew : begin every iteration with new
-    weights, as the paper says, instead of the last one's, as its released code does.  No mixture is
-    made of several sources at once, for none is known alone.  `plan` is of one iteration; each
-    leaves a checkpoint in `folder`, from which a stopped run goes on, if `made_of` is the same.
+    start : x^0 of another method, a tape of `estimates`; half of y unless told.  renew : begin
+    every iteration with new weights, as the paper says, instead of the last one's, as its released
+    code does.  No mixture is made of several sources at once, for none is known alone.  `plan` is
+    of one iteration; each leaves a checkpoint in `folder`, from which a stopped run goes on, if
+    `made_of` is the same.
     """
     refine, network = constant(0.5) if start is None else constant(1), None
     source = mixtures if start is None else start

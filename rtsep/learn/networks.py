@@ -107,13 +107,17 @@ def learn_network(
 ) -> "Network":  # fmt: skip
     """Train a mask network of the source that is not observed.
 
+    source : what it is.  Unless that is "speech" or the recipe tells so, it is mixed with observed
+    recordings alone.
     ValueError names what cannot be learned from; `descent.DivergedError` a loss that is no number.
     ImportError where torch or onnx is missing.
     """
     refuse_missing()
     from rtsep.learn.export import exported
+    from rtsep.learn.mixing import defaults
     from rtsep.learn.network import SIZES, seeded
 
+    task = replace(task, recipe=defaults(source) | task.recipe)
     card: dict[str, Any] = {
         "name": name, "sources": [{"name": source, "role": role}],
         "command": printable(command, 2000), "seed": int(task.plan.get("seed", 0)),
@@ -210,12 +214,13 @@ class _Parts:
         heard = Heard(self.observed, self.mixtures, self.clean, **self.task.start)
         files = [*(each.name for each in self.used), method]
         made_of = stamps(name for name in files if Path(name).is_file())
-        key = digest([*made_of, repr(self.task.start), method])
+        contents = [each.content for each in self.used]
+        key = digest([*made_of, contents, repr(self.task.start), method])
 
         def mask() -> "Mask":
             return BY[method](heard) if method in BY else by_network(Path(method))
 
-        return estimates(self.mixtures, mask, self.task.folder, f"estimates-{key}", self.skip)
+        return estimates(self.mixtures, mask, self.task.folder, f"estimates-{key}")
 
     def judge(self, plan: "Plan", recipe: "Recipe") -> "Callable[[MaskNetwork], Row] | None":
         """Loss and SDR on recordings that are not learned from, where the truth is known."""

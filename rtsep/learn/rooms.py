@@ -21,15 +21,20 @@ def faster(x: Samples, n: int) -> Samples:
     return np.resize(found, n).astype(np.float32)
 
 
-def reverberant(x: Samples, rate: int, rng: np.random.Generator) -> Samples:
-    """Sound in a room: the direct sound, and noise that decays by 60 dB within 0.1..0.6 s."""
+def room(rate: int, rng: np.random.Generator) -> Samples:
+    """A room's answer to an impulse: itself, and noise that decays by 60 dB within 0.1..0.6 s."""
     seconds = rng.uniform(0.1, 0.6)
     t = np.arange(int(0.5 * seconds * rate)) / rate
     tail = rng.standard_normal(len(t)) * 10 ** (-3 * t / seconds)
     tail[: int(rng.uniform(0.001, 0.01) * rate)] = 0
     tail *= 10 ** (-rng.uniform(0, 15) / 20) / np.linalg.norm(tail)
     tail[0] = 1
-    heard: Samples = fftconvolve(x, tail.astype(np.float32))[: len(x)].astype(np.float32)
+    return tail.astype(np.float32)
+
+
+def reverberant(x: Samples, answer: Samples) -> Samples:
+    """Sound in a room, as long as without."""
+    heard: Samples = fftconvolve(x, answer)[: len(x)].astype(np.float32)
     return heard
 
 

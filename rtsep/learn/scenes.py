@@ -4,6 +4,9 @@ A scene is X = S + N, frames of one latency mode's analysis window.  Rows of S a
 bank; every batch renews a few, pairs the rows anew and draws their levels, so that the dear work
 (reading, speed, rooms, transforms) is shared by several mixtures.  All follows from the seed.
 
+A source may be estimated from mixtures y, where none is clean.  Then N is as loud as its own part
+in y would be at the ratio `snr`, |y|^2 / |N|^2 = 1 + 10^(snr/10), and S keeps its level under y.
+
 What a loss needs is kept in *units*: the bins up to 8 kHz, and the bands above.
 """
 
@@ -22,7 +25,7 @@ from rtsep.learn import bands
 from rtsep.learn.corpus import Samples
 from rtsep.learn.features import features
 from rtsep.learn.mixing import Recipe
-from rtsep.learn.rooms import colour, faster, reverberant, swells, synthetic
+from rtsep.learn.rooms import colour, faster, reverberant, room, swells, synthetic
 from rtsep.learn.tapes import Tape
 
 Array = NDArray[np.float32]
@@ -97,9 +100,9 @@ def length(frames: int, mode: str, pace: int = 1) -> int:
 class Scenes:
     """Batches without end; equal seeds make equal ones.
 
-    sources, others : tapes, each drawn from with its weight.  refine : what is done with a row of
-    the sources' spectra before it is mixed (an estimate made of a mixture, where none is clean).
-    modes : of latency, that take turns.
+    sources, others : tapes, each drawn from with its weight.  refine : where sources
+    are mixtures or tapes of `estimates`, what makes the estimate to be mixed of a row's spectra
+    (T, 513).  modes : of latency, that take turns.
     """
 
     def __init__(
@@ -150,12 +153,15 @@ class Scenes:
             N[row] = self._other(mode)
 
     def _source(self, mode: str) -> tuple[Spectra, float]:
-        x, bandwidth, speed = self._excerpt(self.sources, mode)
+        sounds, bandwidth, speed = self._excerpts(self.sources, mode)
         if self.rng.random() < self.recipe.rooms:
-            x = reverberant(x, RATE, self.rng)
-        S = spectra(x, mode, self.recipe.frames, self.recipe.pace)
+            walls = room(RATE, self.rng)
+            sounds = [reverberant(x, walls) for x in sounds]
+        rows = [spectra(x, mode, self.recipe.frames, self.recipe.pace) for x in sounds]
+        S = rows[0]
         if self.refine is not None:
-            return self.refine(S), bandwidth
+            level = np.sqrt(_sounding(rows[-1][None])[0])
+            return self.refine(S) / np.float32(level), bandwidth
         S = S * colour(BINS, self.recipe.colour_db, self.rng)
         if self.recipe.late and self.rng.random() < self.recipe.late:
             S[: round(self.rng.uniform(*LATE) * RATE / (HOPS[mode] * self.recipe.pace))] = 0
@@ -164,7 +170,7 @@ class Scenes:
     def _other(self, mode: str) -> Spectra:
         x = self._other_sound(mode)
         if self.rng.random() < self.recipe.rooms / 2:
-            x = reverberant(x, RATE, self.rng)
+            x = reverberant(x, room(RATE, self.rng))
         N = spectra(x, mode, self.recipe.frames, self.recipe.pace)
         N = N * colour(BINS, 2 * self.recipe.colour_db, self.rng)
         if self.rng.random() < self.recipe.swelling:
@@ -197,13 +203,20 @@ class Scenes:
     def _excerpt(
         self, tapes: list[tuple[Tape, float]], mode: str, most: float | None = None
     ) -> tuple[Samples, float, float]:
+        (x, *_), bandwidth, speed = self._excerpts(tapes, mode, most)
+        return x, bandwidth, speed
+
+    def _excerpts(
+        self, tapes: list[tuple[Tape, float]], mode: str, most: float | None = None
+    ) -> tuple[list[Samples], float, float]:
+        """A sound, and the mixture that it was estimated from, where it was; bandwidth, speed."""
         weights = np.array([weight for _, weight in tapes])
         tape, _ = tapes[int(self.rng.choice(len(tapes), p=weights / weights.sum()))]
         n = self._length(mode)
         most = self.recipe.speed if most is None else most
         speed = (1 + most) ** self.rng.uniform(-1, 1)
-        x, bandwidth = tape.excerpt(round(n * speed), self.rng)
-        return faster(x, n), bandwidth, speed
+        sounds, bandwidth = tape.excerpts(round(n * speed), self.rng)
+        return [faster(x, n) for x in sounds], bandwidth, speed
 
     def _mixed(self, S: Spectra, N: Spectra, bandwidths: Array) -> Batch:
         rows = len(S)
@@ -212,7 +225,8 @@ class Scenes:
         shares = np.ones(rows)
         alone = self.rng.random(rows) < self.recipe.alone
         shares[alone & (self.rng.random(rows) < 0.5)] = 0
-        gains[alone & (shares > 0)] = 0
+        if self.refine is None:
+            gains[alone & (shares > 0)] = 0
         S = S * (shares * scale)[:, None, None].astype(np.float32)
         X = S + N * (gains * scale)[:, None, None].astype(np.float32)
         return _batch(X, S, self._weights(bandwidths), self.recipe.pace)
@@ -220,6 +234,8 @@ class Scenes:
     def _gains(self, S: Spectra, N: Spectra) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         snr = self.rng.uniform(*self.recipe.snr, len(S))
         powers = _sounding(S), _sounding(N)
+        if self.refine is not None:
+            powers, snr = (np.ones(len(S)), powers[1]), 10 * np.log10(1 + 10 ** (snr / 10))
         gains = np.sqrt(powers[0] / powers[1]) * 10 ** (-snr / 20)
         loudness = 10 ** (self.rng.uniform(-45, 0, len(S)) / 20)
         return gains, loudness / np.sqrt(powers[0] * (1 + 10 ** (-snr / 10)))

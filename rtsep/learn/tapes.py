@@ -27,13 +27,15 @@ PART = 1 << 20  # samples that are in memory at once
 class Tape:
     """samples : int16 (n,), on the disk.  edges : (recordings + 1,), where each begins and ends.
 
-    rate : Hz.  bandwidths : Hz, (recordings,), up to which each sounds.
+    rate : Hz.  bandwidths : Hz, (recordings,), up to which each sounds.  mixtures : int16 (n,),
+    where the samples are estimates of a part of them.
     """
 
     samples: NDArray[np.int16]
     edges: NDArray[np.int64]
     bandwidths: NDArray[np.float64]
     rate: int
+    mixtures: NDArray[np.int16] | None = None
 
     @property
     def seconds(self) -> float:
@@ -44,31 +46,41 @@ class Tape:
 
         Recordings are drawn by the roots of their lengths: long ones do not drown short ones.
         """
+        (found, *_), bandwidth = self.excerpts(n, rng)
+        return found, bandwidth
+
+    def excerpts(self, n: int, rng: np.random.Generator) -> tuple[list[Samples], float]:
+        """The same, and where the tape has mixtures as much of them, which is what sounds."""
         lengths = np.sqrt(np.diff(self.edges))
         for _ in range(TRIES):
             i = int(rng.choice(len(lengths), p=lengths / lengths.sum()))
-            found = self._piece(i, n, rng)
-            if np.sqrt(np.mean(found**2)) > SILENCE:
+            found = self._pieces(i, n, rng)
+            if np.sqrt(np.mean(found[-1] ** 2)) > SILENCE:
                 break
         return found, float(self.bandwidths[i])
 
-    def _piece(self, i: int, n: int, rng: np.random.Generator) -> Samples:
+    def _pieces(self, i: int, n: int, rng: np.random.Generator) -> list[Samples]:
         first, last = self.edges[i], self.edges[i + 1]
         start = first + rng.integers(max(1, last - first - n + 1))
-        piece = self.samples[start : min(start + n, last)].astype(np.float32) / FULL
-        return np.resize(piece, n)
+        sounds = [self.samples] if self.mixtures is None else [self.samples, self.mixtures]
+        taken = [each[start : min(start + n, last)].astype(np.float32) / FULL for each in sounds]
+        return [np.resize(each, n) for each in taken]
 
 
 def tape(
-    corpus: Sequence[Recording], rate: int, folder: Path, what: str, skip: Callable[[str], None]
-) -> Tape:
+    corpus: Sequence[Recording], rate: int, folder: Path, what: str, skip: Callable[[str], None],
+    scale: float | None = None,
+) -> Tape:  # fmt: skip
     """The tape of a corpus, made in `folder` where it is not there yet; ValueError for silence.
 
     what : the name of this part of the files, for the same file may be cut into several.
+    scale : what all are multiplied by, silence and all; unless told each goes from its first sound
+    to its last with a peak of one half.
     """
     key = [what, rate, *([each.length] for each in corpus), *_stamps(corpus)]
+    key += [] if scale is None else [scale]
     path = folder / f"{what}-{digest(key)}.pcm"
-    places = cached(folder, what, key, lambda: _written(corpus, rate, path, skip))
+    places = cached(folder, what, key, lambda: _written(corpus, rate, path, skip, scale))
     samples = np.memmap(path, np.int16, "r")
     if len(samples) != places["edges"][-1]:
         raise ValueError(f"{path}: {len(samples)} samples (wanted: {places['edges'][-1]})")
@@ -81,8 +93,9 @@ def _stamps(corpus: Sequence[Recording]) -> list[list[Any]]:
 
 
 def _written(
-    corpus: Sequence[Recording], rate: int, path: Path, skip: Callable[[str], None]
-) -> dict[str, NDArray[np.float64]]:
+    corpus: Sequence[Recording], rate: int, path: Path, skip: Callable[[str], None],
+    scale: float | None,
+) -> dict[str, NDArray[np.float64]]:  # fmt: skip
     lengths: list[int] = []
     bandwidths: list[float] = []
     reasons: list[str] = []
@@ -91,7 +104,7 @@ def _written(
         for each in corpus:
             begin = file.tell()
             try:
-                _write_sounding(each, rate, file, path.parent)
+                _write_sounding(each, rate, file, path.parent, scale)
             except ValueError as error:
                 reasons.append(str(error))
                 skip(reasons[-1])
@@ -107,19 +120,26 @@ def _written(
     return {"edges": edges, "bandwidths": np.array(bandwidths)}
 
 
-def _write_sounding(recording: Recording, rate: int, file: BinaryIO, folder: Path) -> None:
-    """A recording from its first sound to its last, peak one half, int16; however long it is."""
+def _write_sounding(
+    recording: Recording, rate: int, file: BinaryIO, folder: Path, scale: float | None
+) -> None:
+    """A recording as int16, however long it is."""
     with TemporaryFile(dir=folder) as held:
         for block in resampled(recording.blocks(), recording.rate, rate):
             held.write(block.astype(np.float32).tobytes())
         held.flush()
         samples = np.memmap(held, np.float32, "r") if held.tell() else np.zeros(0, np.float32)
         peak = max((float(np.abs(part).max()) for part in _parts(samples)), default=0.0)
-        if not peak > 1e-6:
-            raise ValueError(f"{recording.name}: silent (peak {peak:g})")
-        first, last = _heard(samples, 1e-3 * peak)
-        for part in _parts(samples[first : last + 1]):
-            file.write(np.rint(part * (0.5 / peak * FULL)).astype(np.int16).tobytes())
+        if not np.isfinite(peak):
+            raise ValueError(f"{recording.name}: peak {peak:g} (wanted: a number)")
+        if scale is None:
+            if not peak > 1e-6:
+                raise ValueError(f"{recording.name}: silent (peak {peak:g})")
+            first, last = _heard(samples, 1e-3 * peak)
+            samples, scale = samples[first : last + 1], 0.5 / peak
+        for part in _parts(samples):
+            numbers = np.rint(part * (scale * FULL)).clip(-FULL, FULL)
+            file.write(numbers.astype(np.int16).tobytes())
 
 
 def _parts(samples: Samples) -> Iterator[Samples]:
