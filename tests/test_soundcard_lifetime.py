@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import pytest
 import servers
@@ -53,6 +54,7 @@ DEATHS = {
 }
 SERVERS = {"jack": servers.jack, "pulse": servers.pulse}
 DEVICES = {"jack": "system", "pulse": "pulse"}
+ANSWER = {"jack": ["jack_lsp"], "pulse": ["pactl", "info"]}
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("warm")]
 PATIENCE = 60  # seconds for a whole process
 
@@ -64,11 +66,23 @@ def start(kind):
 
 
 @pytest.fixture(scope="module", params=SERVERS)
-def server(request):
+def running(request):
     """One server for all that leaves it alive."""
     with start(request.param) as server:
-        server.device = DEVICES[request.param]
+        server.device, server.question = DEVICES[request.param], ANSWER[request.param]
         yield server
+
+
+@pytest.fixture
+def server(running):
+    """The same, anew where it has died meanwhile: PulseAudio was seen to, once in many runs."""
+    if not running.answers(*running.question):
+        codes = [child.poll() for child in running.children]
+        warnings.warn(f"the server died ({codes}):\n{running.logs()[-4000:]}", stacklevel=1)
+        running.kill()
+        running.start_again(*running.question)
+        time.sleep(2.5)  # as long as PulseAudio's sinks take to find their step
+    return running
 
 
 @pytest.fixture(params=SERVERS)
