@@ -142,9 +142,9 @@ def test_whoever_hangs_up_learns_nothing(own_folders):
     with served_line(preset=Preset(("bypass",), mappings=(blend,))) as (desk, line):
         desk.surface.deaf = ""
         line.send({"do": "learn", "parameter": "strength"})
-        until(lambda: desk.surface.learning)
+        until(lambda: desk.surface._pupil)
         line.close()
-        until(lambda: not desk.surface.learning)
+        until(lambda: not desk.surface._pupil)
         desk.ask(desk.surface.hear, (0xB0, 20, 0)).result(5)
         assert desk.surface.table == [blend]
         assert desk.engine.get("output_gain") == -60
@@ -157,7 +157,7 @@ def test_who_only_says_no_more_is_answered(own_folders):
         half.connect(str(socket_path("main")))
         half.sendall(b'{"do": "learn", "parameter": "strength"}\n')
         half.shutdown(socket.SHUT_WR)
-        until(lambda: desk.surface.learning)
+        until(lambda: desk.surface._pupil)
         time.sleep(3 * GLANCE)
         desk.ask(desk.surface.hear, (0xB0, 20, 0)).result(5)
         half.settimeout(20)

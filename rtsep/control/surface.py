@@ -143,11 +143,6 @@ class Surface:
 
     # learning
 
-    @property
-    def learning(self) -> bool:
-        """Whether the control that moves next is mapped, and turns nothing.  Any thread."""
-        return self._pupil is not None
-
     def learn(self, told: dict[str, Any]) -> "Future[Mapping]":
         """Map the control that moves next; the future has the mapping.  ValueError if none can be.
 
