@@ -15,13 +15,26 @@ from rtsep.control.mapping import (
     mapping_from,
     position_of,
     taken,
-    translate,
+    turned,
     value_at,
 )
 from rtsep.engine.parameters import parameters_of
 
 PARAMETERS = parameters_of(("voice", "fan"), ("voice",))
 SIGNED = [*range(64), *range(-64, 0)]
+
+
+def translate(data, table, hands, parameters, current):
+    """What MIDI bytes set, (parameter id, value); what they set comes before what was current."""
+    told = []
+    for gesture in gestures(data, hands.reading):
+        latest = dict(told)
+
+        def now(name, latest=latest):
+            return latest[name] if name in latest else current(name)
+
+        told += turned(gesture, table, hands, parameters, now)
+    return told
 
 
 def played(table, *messages, **values):

@@ -5,11 +5,11 @@ curve's exponent; equal steps of a fader are equal steps in dB where that is the
 """
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from rtsep.control.gestures import Gesture, Reading, gestures
+from rtsep.control.gestures import Gesture, Reading
 from rtsep.control.tree import toggled
 from rtsep.engine.parameters import Parameter, Value
 
@@ -226,7 +226,11 @@ def turned(
     parameters: dict[str, Parameter],
     current: Callable[[str], Value],
 ) -> list[tuple[str, Value]]:
-    """What one gesture sets.  ("preset", name) or ("preset", "#3") : a preset to load."""
+    """What one gesture sets: (parameter id, value) in its own unit, as the table has it.
+
+    ("preset", name) or ("preset", "#3") : a preset to load.  current : the value that a parameter
+    of that id has now.
+    """
     found: list[tuple[str, Value]] = []
     for mapping in table:
         if not mapping.hears(gesture):
@@ -244,25 +248,3 @@ def turned(
             grip.value = value
             found.append((parameter.id, value))
     return found
-
-
-def translate(
-    data: Iterable[int],
-    table: Sequence[Mapping],
-    hands: Hands,
-    parameters: dict[str, Parameter],
-    current: Callable[[str], Value],
-) -> list[tuple[str, Value]]:
-    """MIDI bytes, in any pieces, to what they set: (parameter id, value) in its own unit.
-
-    current : the value a parameter has now; what this call sets comes before it.
-    """
-    result: list[tuple[str, Value]] = []
-    for gesture in gestures(data, hands.reading):
-        latest = dict(result)
-
-        def now(name: str, latest: dict[str, Value] = latest) -> Value:
-            return latest[name] if name in latest else current(name)
-
-        result += turned(gesture, table, hands, parameters, now)
-    return result
