@@ -205,6 +205,13 @@ def test_semi_keeps_what_is_known_even_when_normalised(rng, U):
     assert nmf.history[-1] < nmf.history[0]
 
 
+def test_one_source_alone_is_explained_by_its_own_columns(rng, U):
+    W, settings = basis(rng), {"test_epochs": 50, "random_state": 1}
+    both, alone = NMF(ds=[1, 3], W=W, **settings), NMF(3, W=W[:, 1:], **settings)
+    assert np.allclose(both.transform_source(U, 1), alone.transform(U), rtol=1e-4)
+    assert both.transform_source(U, 0).shape == (1, 60)
+
+
 def test_exemplars_are_columns_of_the_data(U):
     nmf = NMF(5, random_state=2).fit_exem(U)
     for w in nmf.W.T:
