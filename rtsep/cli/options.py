@@ -92,7 +92,7 @@ def load_kernels() -> None:
     from rtsep.dsp.kernel import is_compiled
 
     if not is_compiled():
-        say("compiling for this processor, this once (half a minute)")
+        say("compiling for this processor, this once (up to a minute)")
 
 
 def make_engine(
