@@ -119,7 +119,9 @@ def listen(given: argparse.Namespace) -> tuple[list[Row], float]:
     with SoundcardStream(engine, route, block=block), beside, engine.seal():
         begin, rows, before = time.monotonic(), [], Row()
         time.sleep(10)  # clocks are learned
-        ours[pauses.COUNT] = control[pauses.COUNT] = 0
+        for book in (ours, control):
+            pauses.follow(book)
+            book[pauses.COUNT] = 0
         minute(engine, block, before, begin)
         while (left := begin + 60 * given.minutes - time.monotonic()) > 0:
             time.sleep(min(60, left))
@@ -137,8 +139,8 @@ def summary(rows: list[Row], block: int) -> Row:
         "woken late": sum(row["bare woken late"] for row in rows), "calm minutes": len(calm),
         "late there": sum(row["late"] for row in calm),
         "late bare there": sum(row["late bare"] for row in calm),
-        "late, held under 1 %": pauses.unheld(ours, 0),
-        "late bare, so": pauses.unheld(control, duration(block)),
+        "held / stolen under 1 %": "{} / {}".format(*pauses.unheld(ours, 0)),
+        "bare": "{} / {}".format(*pauses.unheld(control, duration(block))),
         "first delay": rows[0]["delay"], "last delay": rows[-1]["delay"],
         "KiB first": rows[0]["KiB"], "KiB last": rows[-1]["KiB"],
     }  # fmt: skip

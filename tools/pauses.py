@@ -1,11 +1,12 @@
 """What held a block that took too long: told by its own thread, and by a bare loop beside it.
 
-A thread looks at itself before and after a block: the time, its own processor time, its page
-faults and its switches.  Processor time leaves out what the host stole and booked, and the time on
-no core: the share of both is `held`, the host's alone where nothing was preempted or waited.  What
-neither covers, the thread was held for while it seemed to run.  The bare loop is a
-control without Python and with nothing of rtsep: it wakes as often, computes as long and reads as
-much memory, in a thread of the same priority.  Linux only.
+A thread looks at itself before and after a block: the time, its own processor time, how long it
+was ready and on no core, its page faults and its switches.  Processor time leaves out what the host
+stole and booked, and the time on no core: the share of both is `held`, of the first alone `stolen`
+(at least: what is stolen while a thread is ready counts as ready).  What neither covers, the thread
+was held for while it seemed to run.  The bare loop is a control without Python and with nothing of
+rtsep: it wakes as often, computes as long and reads as much memory, in a thread of the same
+priority.  Linux only.
 """
 
 import ctypes
@@ -26,10 +27,12 @@ from rtsep.dsp.machine import call, call_for, pointer_to
 SECOND = 1_000_000_000  # ns
 MONOTONIC, OWN, THREAD, ABSOLUTE = 1, 3, 1, 1  # of clock_gettime, getrusage, clock_nanosleep
 MEMORY, STEP = 1 << 18, 4  # floats that the bare loop walks over, and its step: some 0.1 ms
-COUNT, TIMES, SELF, SCRATCH, BEFORE, AFTER, ROWS = 0, 1, 2, 8, 32, 40, 64  # of a book, in longs
-WIDE, ROOM = 9, 1 << 14  # of its rows
+COUNT, TIMES, SELF, FILE, SCRATCH = 0, 1, 2, 3, 8  # places in a book, in longs
+BEFORE, AFTER, ROWS = 32, 40, 64
+WIDE, ROOM = 10, 1 << 14  # of its rows
+TEXT = 8 * (BEFORE - SCRATCH)  # bytes of scratch
 BOOK = ROWS + WIDE * ROOM
-longs_at = pointer_to(numba.int64)
+longs_at, bytes_at = pointer_to(numba.int64), pointer_to(numba.uint8)
 
 
 def _place(name: str) -> int:
@@ -37,7 +40,21 @@ def _place(name: str) -> int:
 
 
 CLOCK, USAGE, SLEEP = map(_place, ("clock_gettime", "getrusage", "clock_nanosleep"))
-CORE, TASK = map(_place, ("sched_getcpu", "gettid"))
+CORE, TASK, READ = map(_place, ("sched_getcpu", "gettid", "pread"))
+
+
+@numba.njit
+def ready(book: int) -> int:
+    """How many ns the followed thread was ready and on no core, by its schedstat."""
+    scratch = book + 8 * SCRATCH
+    size = call_for(READ, carray(longs_at(book), (BOOK,))[FILE], scratch, TEXT, 0)
+    text, delay, numbers = carray(bytes_at(scratch), (TEXT,)), 0, 0
+    for i in range(size):
+        if text[i] == ord(" "):
+            numbers += 1
+        elif numbers == 1:
+            delay = 10 * delay + np.int64(text[i]) - ord("0")
+    return delay
 
 
 @numba.njit
@@ -50,6 +67,7 @@ def look(book: int, seen: int) -> None:
     call(USAGE, THREAD, scratch)
     for i, field in enumerate((8, 9, 16, 17)):  # minor and major faults, waits, preemptions
         longs[seen + 2 + i] = longs[SCRATCH + field]
+    longs[seen + 7] = ready(book) if longs[FILE] else 0
     longs[seen + 6], longs[SELF] = call_for(CORE) & 0xFFFF, call_for(TASK) & 0xFFFFFFFF
 
 
@@ -58,7 +76,8 @@ def note(book: int, woken: int) -> None:
     """Keep what passed between the two looks: when, woken how late, the differences, the core."""
     longs = carray(longs_at(book), (BOOK,))
     row = ROWS + WIDE * (longs[COUNT] % ROOM)
-    longs[row], longs[row + 1], longs[row + 8] = longs[BEFORE], woken, longs[AFTER + 6]
+    longs[row], longs[row + 1], longs[row + 9] = longs[BEFORE], woken, longs[AFTER + 6]
+    longs[row + 8] = longs[AFTER + 7] - longs[BEFORE + 7]
     for i in range(6):
         longs[row + 2 + i] = longs[AFTER + i] - longs[BEFORE + i]
     longs[COUNT] += 1
@@ -112,12 +131,15 @@ def bare_loop(book: Any, period: int) -> Iterator[None]:
         thread.join()
 
 
+def follow(book: Any) -> None:
+    """From now on the time that its thread is ready is looked at, too.  Control thread only."""
+    if book[SELF] and not book[FILE]:
+        book[FILE] = os.open(f"/proc/self/task/{book[SELF]}/schedstat", os.O_RDONLY)
+
+
 def waited(book: Any) -> float:
     """Seconds that the book's thread was ready and on no core, so far."""
-    try:
-        return int(Path(f"/proc/self/task/{book[SELF]}/schedstat").read_text().split()[1]) * 1e-9
-    except OSError:  # not yet begun
-        return 0.0
+    return ready(book.ctypes.data) * 1e-9 if book[FILE] else 0.0
 
 
 def _rows(book: Any) -> Any:
@@ -129,10 +151,13 @@ def too_long(book: Any, period: int) -> int:
     return int(np.count_nonzero(_rows(book)[:, 2] > period))
 
 
-def unheld(book: Any, period: int) -> int:
-    """How many of those that took too long had the processor for 99 % of the time, as booked."""
-    wall, own = _rows(book)[:, 2], _rows(book)[:, 3]
-    return int(np.count_nonzero((wall > period) & (own > 0.99 * wall)))
+def unheld(book: Any, period: int) -> tuple[int, int]:
+    """Of those that took too long: how many were held, and stolen, for less than 1 % of it."""
+    _, _, wall, own, *_, ready, _ = _rows(book).T
+    held, stolen = wall - own, wall - own - ready
+    few = ((wall > period) & (each < 0.01 * wall) for each in (held, stolen))
+    held_little, stolen_little = map(int, map(np.count_nonzero, few))
+    return held_little, stolen_little
 
 
 def late(book: Any, begin: float) -> list[Row]:
@@ -140,9 +165,9 @@ def late(book: Any, begin: float) -> list[Row]:
     return [
         {
             "minute": (at * 1e-9 - begin) / 60, "ms": wall * 1e-6, "own ms": cpu * 1e-6,
-            "held %": 100 * (1 - cpu / max(wall, 1)), "woken late, ms": woken * 1e-6,
-            "faults": int(minor), "from disk": int(major),
+            "ready ms": ready * 1e-6, "stolen %": 100 * (wall - cpu - ready) / max(wall, 1),
+            "woken late, ms": woken * 1e-6, "faults": int(minor), "from disk": int(major),
             "waits": int(waits), "preempted": int(preempted), "core": int(core),
         }
-        for at, woken, wall, cpu, minor, major, waits, preempted, core in _rows(book)
+        for at, woken, wall, cpu, minor, major, waits, preempted, ready, core in _rows(book)
     ]  # fmt: skip
