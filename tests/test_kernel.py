@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from threading import Event, Thread
 
@@ -27,6 +28,44 @@ def sources(tmp_path, monkeypatch):
         shutil.copytree(subject.PACKAGE / folder, tmp_path / folder, ignore=ignored)
     monkeypatch.setattr(subject, "PACKAGE", tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """A folder of kernels in use, and what else lies in the cache, by how many days it is old."""
+    days = {"kernels-" + 16 * letter: age for letter, age in zip("abc", (0, 80, 200), strict=True)}
+    days |= {"kernels-of-mine": 200, "networks": 200}
+    for name, age in days.items():
+        (tmp_path / name / "part").mkdir(parents=True)
+        os.utime(tmp_path / name, (time.time() - 86400 * age,) * 2)
+    monkeypatch.setattr(subject, "CACHE", tmp_path / ("kernels-" + 16 * "a"))
+    return tmp_path
+
+
+def test_kernels_long_unused_go_and_nothing_else(kept):
+    subject.tidy()
+    left = {path.name[:9] for path in kept.iterdir()}
+    assert left == {"kernels-a", "kernels-b", "kernels-o", "networks"}
+
+
+def test_kernels_in_use_stay_however_old(kept):
+    os.utime(subject.CACHE, (0, 0))
+    subject.tidy()
+    assert subject.CACHE.stat().st_mtime > time.time() - 60
+
+
+def test_every_start_marks_its_kernels():
+    start = [sys.executable, "-c", "import rtsep.engine.engine"]
+    subprocess.run(start, check=True)
+    os.utime(subject.CACHE, (time.time() - 86400,) * 2)
+    subprocess.run(start, check=True)
+    assert subject.CACHE.stat().st_mtime > time.time() - 3600
+
+
+def test_a_cache_that_cannot_be_tidied_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(subject, "CACHE", tmp_path / "none" / "kernels")
+    subject.tidy()
+    assert not any(tmp_path.iterdir())
 
 
 def test_equal_sources_have_equal_keys(sources):

@@ -11,10 +11,12 @@ every process loads.
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 from threading import Lock
@@ -29,6 +31,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 KERNEL_FOLDERS = ("dsp", "separators", "engine")
 LAST = "process.stream_callback-*.nbi"  # compiled after all that it calls
 APART = "RTSEP_COMPILES"  # set in the process that compiles
+UNUSED_SECONDS = 90 * 86400  # after which other versions' kernels are taken away
 
 # Everything of fast-math but nnan and ninf, which would compile the checks for NaN away.
 FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
@@ -82,9 +85,19 @@ def kernel(function: Any = None, *, exact: bool = False) -> Any:
     return compiled
 
 
+def tidy() -> None:
+    """Mark this version's kernels as used, and take away those long without a mark."""
+    with suppress(OSError):
+        os.utime(CACHE)
+        for folder in CACHE.parent.glob("kernels-" + 16 * "[0-9a-f]"):
+            if folder.stat().st_mtime < time.time() - UNUSED_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 @cache
 def _compile_apart() -> None:
     """What fails here is compiled where it is used."""
+    tidy()
     if is_compiled() or APART in os.environ or "python" not in Path(sys.executable or "").name:
         return
     program = f"import sys; sys.path[:] = {sys.path!r}; import rtsep.engine.engine"
