@@ -64,22 +64,29 @@ def tell_shortness(recording: "Recording") -> None:
 
 
 def denoise(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Sound file.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Sound file to read.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Sound file to write.")],
     model: Models = None,
     keep: Keep = None,
     strength: Strength = None,
     max_attenuation: MaxAttenuation = None,
     noise_floor: NoiseFloor = None,
-    latency: Annotated[Latency, typer.Option(help="Longer is better.")] = Latency.high,
+    latency: Annotated[
+        Latency, typer.Option(help="Transform of this latency mode; high sounds best.")
+    ] = Latency.high,
     setting: Settings = None,
     stems: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Also write every source; they add up to IN."),
+        typer.Option(
+            metavar="DIR", help="Also write each source to DIR; together they add up to IN."
+        ),
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Keep what is wanted of a sound file, in time with it, in its own format."""
+    """Clean a sound file.
+
+    OUT has the length, rate, channels and sample format of IN, and stays in time with it.
+    """
     from rtsep.artefacts.library import DEFAULT
     from rtsep.ports import files, recordings
 
