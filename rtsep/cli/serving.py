@@ -25,9 +25,9 @@ def last_line(words: str) -> str:
 
 
 def write_take(path: Path, samples: Any, rate: int) -> None:
+    from rtsep.ports.drafts import whole
     from rtsep.ports.formats import SoundFormat
     from rtsep.ports.recordings import writer
-    from rtsep.ports.whole import whole
 
     with whole(path) as (draft,), writer(draft, SoundFormat("WAV", "FLOAT"), rate, 1) as take:
         take.write(samples[None])
