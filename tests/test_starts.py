@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from networks import carded
 
 from rtsep.artefacts.network import save_network
 from rtsep.learn import offline, starts
 from rtsep.learn.corpus import recordings
 from rtsep.learn.estimates import estimates, excerpts, pieces
-from rtsep.learn.export import carded, exported
+from rtsep.learn.export import exported
 from rtsep.learn.mixing import Recipe
 from rtsep.learn.network import SIZES, seeded
 from rtsep.learn.networks import Task, _Parts, learn_network
