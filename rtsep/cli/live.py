@@ -27,9 +27,15 @@ from rtsep.cli.options import (
     parsed,
     refuse_pipe,
 )
-from rtsep.cli.returning import taken
+from rtsep.cli.returning import handed_over
 from rtsep.cli.route import DefaultDevice, Playback
-from rtsep.cli.serving import as_left, free_instance, made_of, routed, starting
+from rtsep.cli.serving import (
+    as_left,
+    engine_arguments,
+    free_instance,
+    route_arguments,
+    starting_preset,
+)
 from rtsep.cli.streams import (
     Report,
     Run,
@@ -178,9 +184,9 @@ def live(
         input_file, output_file, of_devices,
         virtual=virtual, playback=playback, default=default, stems=stems,
     )  # fmt: skip
-    back = taken()
+    back = handed_over()
     values = given(strength=strength, max_attenuation=max_attenuation, noise_floor=noise_floor)
-    start = starting(
+    start = starting_preset(
         preset, instance, models=model, keep=keep, latency=latency and latency.value, midi=midi,
         input=input_, output=output, host_api=host_api,
     )  # fmt: skip
@@ -192,14 +198,14 @@ def live(
         instance = free_instance(instance)
     with journal(log) as book:
         run = Run(
-            engine=made_of(start) | values, preset=start, instance=instance, osc=osc, log=book,
-            seconds=seconds, block=blocksize, device_latency=device_latency, force=force,
+            engine=engine_arguments(start) | values, preset=start, instance=instance, osc=osc,
+            log=book, seconds=seconds, block=blocksize, device_latency=device_latency, force=force,
             back=back, once=once, playback=playback, default=default, always=always, stems=stems,
         )  # fmt: skip
         if input_file is not None:
             engine, report = through_files(input_file, output_file, run)
         else:
-            devices = routed(start) | given(rate=rate, channels=channels, clocks=clocks)
+            devices = route_arguments(start) | given(rate=rate, channels=channels, clocks=clocks)
             devices |= back.devices if back else {}
             engine, report = through_devices(devices, run, virtual)
     if json_ or log != STANDARD_OUTPUT:
