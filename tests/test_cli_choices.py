@@ -8,7 +8,7 @@ from rtsep.control import mapping, presets
 from rtsep.dsp.activations import DIVERGENCES
 from rtsep.dsp.stream import MODES
 from rtsep.learn.basis import LEARN
-from rtsep.learn.network import SIZES
+from rtsep.learn.families import SIZES
 from rtsep.learn.networks import LOSSES, METHODS
 
 

@@ -14,9 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 from rtsep.artefacts.card import NetworkCard, to_json
 from rtsep.artefacts.network import Network, read_network
 from rtsep.artefacts.onnx import KEY
+from rtsep.learn.families import MaskNetwork
 from rtsep.learn.features import FLOOR, HIGHEST, LOWEST, NAME, forgetting
 from rtsep.learn.graphs import Graph, Weights, graph_of, node
-from rtsep.learn.network import MaskNetwork
 from rtsep.learn.scenes import BINS, HOPS, RATE, UNITS, WINDOW
 
 OPSET, IR = 17, 8
