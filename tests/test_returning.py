@@ -138,10 +138,12 @@ run_again(Return("studio"))"""
     live = ["live", "--model", "bypass", "--input", "no such microphone"]
     with subprocess.Popen([sys.executable, "-c", words, *live], stderr=subprocess.DEVNULL) as run:
         environment = Path(f"/proc/{run.pid}/environ")
-        until(lambda: b'"tries": 2' in environment.read_bytes(), PATIENCE)
-        with pytest.raises(OSError, match="instance 'studio' is running already"):
-            free_instance("studio")
-        run.kill()
+        try:
+            until(lambda: b'"tries": 2' in environment.read_bytes(), PATIENCE)
+            with pytest.raises(OSError, match="instance 'studio' is running already"):
+                free_instance("studio")
+        finally:  # else its parent would wait for it for ever
+            run.kill()
     assert free_instance("studio") == "studio"
 
 
