@@ -1,10 +1,7 @@
 """`rtsep denoise`: a file in, a file out."""
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,24 +23,11 @@ from rtsep.cli.options import (
     refuse_pipe,
     say,
 )
+from rtsep.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from rtsep.ports.files import Written
     from rtsep.ports.recordings import Recording
-
-
-@contextmanager
-def progress_bar(words: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on the terminal, if standard error is one."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(words)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def described(written: "Written") -> dict[str, Any]:
@@ -99,8 +83,11 @@ def denoise(
         latency=latency.value, keep=keep, **values | parsed(setting),
     )  # fmt: skip
     begin = time.monotonic()
-    with progress_bar(source.name) as progress:
-        written = files.denoise(recording, target, engine, stems=stems, progress=progress)
+    with progress_bar(source.name) as move:
+        written = files.denoise(
+            recording, target, engine, stems=stems,
+            progress=lambda done, total: move(completed=done, total=total),
+        )  # fmt: skip
     took = time.monotonic() - begin
     for each in written:
         tell_clipping(each)

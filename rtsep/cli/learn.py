@@ -15,6 +15,7 @@ import typer
 
 from rtsep.cli.ctrl_c import stoppable
 from rtsep.cli.options import InputDevice, Json, given, load_kernels, say
+from rtsep.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from rtsep.artefacts.basis import Basis
@@ -40,21 +41,14 @@ class Divergence(StrEnum):
 
 
 @contextmanager
-def progress_bar() -> Iterator[tuple[Callable[[float], None], Callable[[float], None]]]:
-    """A bar on the terminal, if standard error is one: what moves it, what hears the objective."""
-    if not sys.stderr.isatty():
-        yield (lambda done: None), (lambda objective: None)
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("learning", total=1.0)
+def learning_bar() -> Iterator[tuple[Callable[[float], None], Callable[[float], None]]]:
+    """A bar on the terminal, if there is one: what moves it, what hears the objective."""
+    with progress_bar("learning", total=1.0) as move:
 
         def told(objective: float) -> None:
-            bar.update(task, description=f"learning, objective {objective:.4g} a frame")
+            move(description=f"learning, objective {objective:.4g} a frame")
 
-        yield (lambda done: bar.update(task, completed=done)), told
+        yield (lambda done: move(completed=done)), told
 
 
 def refuse_inputs(target: Path, sources: list[Path]) -> None:
@@ -212,7 +206,7 @@ def learn(
     from rtsep.learn import learn_basis
 
     skipped: list[str] = []
-    with progress_bar() as (progress, told), stoppable(told) as enough:
+    with learning_bar() as (progress, told), stoppable(told) as enough:
         basis = learn_basis(
             material, name=called, source=source, role=role and role.value,
             method=method.value, rank=rank, rate=rate, against=against or (), tau=tau,
