@@ -11,15 +11,11 @@ import numpy as np
 import pytest
 
 import rtsep
-from models import SEPARATORS, babble, bits, model, noise, pair, separator
+from models import SEPARATORS, babble, bits, engine, model, noise, pair, separator
 from rtsep.dsp.stream import MODES
 
 RATE = 16000
 TIMES = ("histogram", "hop_max", "process")  # outside the law: what time it took, where code lies
-
-
-def engine(kind="nmf", **settings):
-    return rtsep.Engine(separator(kind, rate=RATE), rate=RATE, **settings)
 
 
 def record(running):
