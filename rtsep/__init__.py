@@ -1,7 +1,13 @@
 """rtsep: separate the sound you know from everything else, live.
 
     engine = rtsep.Engine("speech", rate=48000)
-    cleaned = engine.process(block)
+    cleaned = engine.process(block)                  # block by block, engine.latency samples late
+    stems = rtsep.separate(samples, rate, "speech")  # a whole recording, every source of it
+
+Engine, separate : what separates.  load, save, models : model files, by path or name.
+Basis, Network : a model, with its Card or NetworkCard; CardError where it cannot be used.
+Parameter, Meters, Snapshot : what an engine is set to, what it tells, what it has learned.
+`rtsep.learn.learn_basis` makes a model of recordings, `rtsep.metrics` says how good a result is.
 
 Importing the package loads none of its parts; each is loaded where it is first used.
 """

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import rtsep
 from rtsep.artefacts.basis import Basis
 from rtsep.artefacts.card import Card
 from rtsep.dsp.stream import MODES, stream_spec
@@ -96,3 +97,8 @@ def separator(kind, rate=48000, **card):
 
 
 SEPARATORS = ("nmf", "nmf known", "asvd", "asvd known", "bypass")
+
+
+def engine(kind="nmf", rate=16000, **settings):
+    """An engine of `separator(kind)`, at the rate of most tests of engines."""
+    return rtsep.Engine(separator(kind, rate=rate), rate=rate, **settings)

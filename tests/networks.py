@@ -1,5 +1,6 @@
 """Small mask networks made up for tests, as ONNX files with a card."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,8 +10,16 @@ from onnx import TensorProto, helper, numpy_helper
 
 from rtsep.artefacts.card import to_json
 from rtsep.artefacts.network import read_network
+from rtsep.artefacts.onnx import KEY
 
 F = 513
+
+
+def carded(network, **changes):
+    """The same network with other fields on its card."""
+    model = onnx.load_from_string(network.content)
+    helper.set_model_props(model, {KEY: to_json(replace(network.card, **changes))})
+    return read_network(model.SerializeToString())
 
 
 def tensor(name, shape):
@@ -33,7 +42,7 @@ def proto(nodes, constants, states=(), *, bins=F, opset=17, **card):
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
     made.ir_version = 8
     given = {"states": [list(shape) for shape in states], "window": 2 * (bins - 1), **card}
-    helper.set_model_props(made, {"rtsep.card": to_json(network_card(**given))})
+    helper.set_model_props(made, {KEY: to_json(network_card(**given))})
     return made
 
 

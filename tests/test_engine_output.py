@@ -4,25 +4,11 @@ import numpy as np
 import pytest
 
 import rtsep
-from models import (
-    SEPARATORS,
-    babble,
-    bits,
-    delayed,
-    model,
-    noise,
-    pair,
-    separator,
-    stream,
-)
+from models import SEPARATORS, babble, bits, delayed, engine, model, noise, pair, stream
 from rtsep.dsp.stream import MODES
 
 RATE = 16000
 WHOLE = {"max_attenuation": 100}
-
-
-def engine(kind="nmf", **settings):
-    return rtsep.Engine(separator(kind, rate=RATE), rate=RATE, **settings)
 
 
 def kept(names, **settings):

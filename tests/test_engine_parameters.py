@@ -6,21 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rtsep
-from models import (
-    delayed,
-    model,
-    noise,
-    separator,
-    sine,
-    stream,
-)
+from models import delayed, engine, model, noise, sine, stream
 
 RATE = 16000
 WHOLE = {"max_attenuation": 100}
-
-
-def engine(kind="nmf", **settings):
-    return rtsep.Engine(separator(kind, rate=RATE), rate=RATE, **settings)
 
 
 # who is kept

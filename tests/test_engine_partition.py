@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rtsep
-from models import SEPARATORS, babble, bits, model, noise, pair, separator, stream
+from models import SEPARATORS, babble, bits, engine, model, noise, pair, separator, stream
 from rtsep.dsp.stream import MODES
 from rtsep.ports.live import StreamCallback
 
@@ -29,10 +29,6 @@ settled = settings(deadline=None, max_examples=15)
 def sound(channels):
     x = babble(9000)
     return x if channels == 1 else np.stack([np.roll(x, 99 * c) for c in range(channels)])
-
-
-def engine(kind, **settings):
-    return rtsep.Engine(separator(kind, rate=RATE), rate=RATE, **settings)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -8,15 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rtsep
-from models import SEPARATORS, babble, bits, delayed, model, noise, separator, sine
+from models import SEPARATORS, babble, bits, delayed, engine, model, noise, separator, sine
 from rtsep.dsp.stream import MODES
 
 RATE = 16000
 TINY = np.finfo(np.float32).tiny
-
-
-def engine(kind="nmf", **settings):
-    return rtsep.Engine(separator(kind, rate=RATE), rate=RATE, **settings)
 
 
 def numbers(record, path=""):

@@ -4,15 +4,11 @@ import numpy as np
 import pytest
 
 import rtsep
-from models import babble, bits, delayed, model, noise, pair, separator, sine, stream
+from models import babble, bits, delayed, engine, model, noise, pair, separator, sine, stream
 from rtsep.engine.prepare import FADE_SECONDS
 
 RATE = 16000
 FADE = round(FADE_SECONDS * RATE)
-
-
-def engine(kind="nmf", **settings):
-    return rtsep.Engine(separator(kind, rate=RATE), rate=RATE, **settings)
 
 
 def after_fade(running, position):

@@ -11,10 +11,10 @@ import soundfile as sf
 import rtsep
 from models import babble, model, noise, pair
 from rtsep.ports import formats
+from rtsep.ports.drafts import whole
 from rtsep.ports.files import denoise
 from rtsep.ports.formats import SoundFormat, encode, format_for, subtype_in
 from rtsep.ports.recordings import examine, promised, read, writer
-from rtsep.ports.whole import whole
 
 FORMATS = [
     ("wav", "PCM_U8"), ("wav", "PCM_16"), ("wav", "PCM_24"), ("wav", "PCM_32"), ("wav", "FLOAT"),

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from rtsep.learn import am, gass, generator, latents, lmm, nes, training
-from rtsep.learn.network import SIZES
+from rtsep.learn.families import SIZES
 from rtsep.learn.scenes import UNITS, Batch
 
 GPU = torch.device("meta")

@@ -8,10 +8,10 @@ from test_learn_networks import RATE, SMALL, folders, one_thread, scenes_of  # n
 
 from rtsep.learn import training
 from rtsep.learn.descent import device
+from rtsep.learn.families import BANDS, SIZES, read, seeded, written
 from rtsep.learn.features import forgetting, levels
 from rtsep.learn.intelligibility import correlation, third_octaves
 from rtsep.learn.mixing import Recipe
-from rtsep.learn.network import BANDS, SIZES, read, seeded, written
 from rtsep.learn.scenes import UNITS, spectra
 from rtsep.learn.training import Plan, restored, train
 

@@ -222,7 +222,7 @@ def test_the_command_writes_the_best_so_far(take, monkeypatch):
             (lambda objective: [os.kill(os.getpid(), each) for each in presses]),
         )
 
-    monkeypatch.setattr(command, "progress_bar", impatient)
+    monkeypatch.setattr(command, "learning_bar", impatient)
     done = rtsep("learn", take, "-o", "fan.npz", "--method", "plca")
     assert "the best so far is kept" in done.stderr
     assert isinstance(load("fan.npz"), Basis)

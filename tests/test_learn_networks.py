@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from networks import carded
 
 from rtsep.artefacts.network import load_network, save_network
 from rtsep.learn import bands, nes, offline, rooms, training
 from rtsep.learn.corpus import recordings
 from rtsep.learn.descent import DivergedError
-from rtsep.learn.export import carded, exported
+from rtsep.learn.export import exported
+from rtsep.learn.families import SIZES, seeded
 from rtsep.learn.features import features, levels
 from rtsep.learn.mixing import Recipe
-from rtsep.learn.network import SIZES, seeded
 from rtsep.learn.networks import LOSSES, Task, learn_network
 from rtsep.learn.scenes import BINS, HOPS, RATE, UNITS, Scenes, spectra
 from rtsep.learn.tapes import tape

@@ -10,8 +10,8 @@ from test_learn_networks import RATE, SMALL, folders, one_thread, scenes_of  # n
 
 from rtsep.dsp.stream import stream_spec
 from rtsep.learn import offline, opinion, training
+from rtsep.learn.families import BANDS, SIZES, seeded
 from rtsep.learn.mixing import Recipe
-from rtsep.learn.network import BANDS, SIZES, seeded
 from rtsep.learn.opinion import MODES, Critic, Opinion
 from rtsep.learn.scenes import HOPS, spectra
 from rtsep.learn.training import Plan, begun, train

@@ -11,7 +11,7 @@ from rtsep.artefacts import runtime
 from rtsep.artefacts.network import read_network
 from rtsep.dsp import programs
 from rtsep.learn.export import exported
-from rtsep.learn.network import SIZES, seeded
+from rtsep.learn.families import SIZES, seeded
 from rtsep.separators.compilation import agrees, program_of
 from rtsep.separators.program import CODE, Program
 

@@ -203,7 +203,7 @@ def test_hands_tell_the_latest_change_and_midi():
 def test_notes_take_what_libraries_say_and_say_it_in_the_end(capfd, monkeypatch):
     with open(2, "w", closefd=False) as errors:
         monkeypatch.setattr(sys, "stderr", errors)
-        with notes.taken() as (said, terminal):
+        with notes.captured() as (said, terminal):
             os.write(2, b"\x1b[31mALSA lib: broken\x1b[0m\nhalf")
             os.write(2, b" a line\n" + b"y" * 5000 + b"\n")
             print("drawn", file=terminal, flush=True)

@@ -12,7 +12,7 @@ import pytest
 from control_room import until
 
 from rtsep.cli import returning
-from rtsep.cli.returning import MARK, Return, again, patient, pause, taken
+from rtsep.cli.returning import MARK, Return, handed_over, patient, pause, run_again
 from rtsep.cli.serving import free_instance
 
 RTSEP = [sys.executable, "-m", "rtsep.cli"]
@@ -102,15 +102,15 @@ def test_a_server_killed_and_started_five_times(lost, tmp_path):
 def test_the_next_run_gets_all_of_it(monkeypatch):
     back, handed = Return("studio", {"source": "mic", "host_api": "ALSA"}, 12.5, 3), {}
     monkeypatch.setattr(os, "execve", lambda program, words, env: handed.update(env))
-    again(back)
+    run_again(back)
     monkeypatch.setenv(MARK, handed[MARK])
-    assert taken() == back
-    assert taken() is None
+    assert handed_over() == back
+    assert handed_over() is None
 
 
 def test_the_longer_it_is_away_the_seldomer_it_is_looked_for(monkeypatch):
     tried, slept = [Return("studio", {"source": "mic"}, 60.0, 3)], []
-    monkeypatch.setattr(returning, "again", tried.append)
+    monkeypatch.setattr(returning, "run_again", tried.append)
     monkeypatch.setattr(returning.time, "sleep", slept.append)
     for _ in range(30):
         with patient(tried[-1]):
@@ -131,17 +131,19 @@ def test_the_longer_it_is_away_the_seldomer_it_is_looked_for(monkeypatch):
 
 def test_its_name_stays_its_own_while_it_waits():
     """Through every run that replaces the one before; a kill lets go of it."""
-    words = """from rtsep.cli.returning import Return, again
+    words = """from rtsep.cli.returning import Return, run_again
 from rtsep.cli.serving import free_instance
 free_instance("studio")
-again(Return("studio"))"""
+run_again(Return("studio"))"""
     live = ["live", "--model", "bypass", "--input", "no such microphone"]
     with subprocess.Popen([sys.executable, "-c", words, *live], stderr=subprocess.DEVNULL) as run:
         environment = Path(f"/proc/{run.pid}/environ")
-        until(lambda: b'"tries": 2' in environment.read_bytes(), PATIENCE)
-        with pytest.raises(OSError, match="instance 'studio' is running already"):
-            free_instance("studio")
-        run.kill()
+        try:
+            until(lambda: b'"tries": 2' in environment.read_bytes(), PATIENCE)
+            with pytest.raises(OSError, match="instance 'studio' is running already"):
+                free_instance("studio")
+        finally:  # else its parent would wait for it for ever
+            run.kill()
     assert free_instance("studio") == "studio"
 
 

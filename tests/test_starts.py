@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from networks import carded
 
 from rtsep.artefacts.network import save_network
 from rtsep.learn import offline, starts
 from rtsep.learn.corpus import recordings
 from rtsep.learn.estimates import estimates, excerpts, pieces
-from rtsep.learn.export import carded, exported
+from rtsep.learn.export import exported
+from rtsep.learn.families import SIZES, seeded
 from rtsep.learn.mixing import Recipe
-from rtsep.learn.network import SIZES, seeded
 from rtsep.learn.networks import Task, _Parts, learn_network
 from rtsep.learn.scenes import BINS, UNITS, Scenes
 from rtsep.learn.tapes import tape

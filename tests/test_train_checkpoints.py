@@ -10,7 +10,7 @@ import torch
 from rtsep.artefacts.card import CardError
 from rtsep.learn.corpus import Recording
 from rtsep.learn.descent import DivergedError
-from rtsep.learn.network import BANDS, SIZES
+from rtsep.learn.families import BANDS, SIZES
 from rtsep.learn.networks import Task, learn_network
 from rtsep.learn.scenes import RATE, UNITS, Batch
 from rtsep.learn.tapes import tape

@@ -11,7 +11,7 @@ import soundfile
 from test_learn_networks import RATE, high_hiss, low_tones, one_thread  # noqa: F401
 
 from rtsep.learn import opinion
-from rtsep.learn.network import SIZES
+from rtsep.learn.families import SIZES
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import train_networks

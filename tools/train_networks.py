@@ -23,9 +23,9 @@ from rtsep.artefacts.network import save_network
 from rtsep.learn import nes, training
 from rtsep.learn.corpus import Samples, recordings
 from rtsep.learn.export import exported
+from rtsep.learn.families import SIZES, MaskNetwork
 from rtsep.learn.mixing import Recipe
 from rtsep.learn.mixtures import excerpt, mix
-from rtsep.learn.network import SIZES, MaskNetwork
 from rtsep.learn.opinion import critics
 from rtsep.learn.scenes import RATE, Scenes
 from rtsep.learn.tapes import Tape, tape

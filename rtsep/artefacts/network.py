@@ -5,14 +5,12 @@ The graph has inputs `magnitude` (1, F) and `state_0`, `state_1`, ..., outputs `
 """
 
 import hashlib
-import os
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
 
 from rtsep.artefacts import onnx, trial
 from rtsep.artefacts.card import MAX_JSON, CardError, NetworkCard, from_json
-from rtsep.artefacts.whole import shown, write_whole
+from rtsep.artefacts.whole import read_whole, shown, write_whole
 
 MAX_FILE = 1 << 26  # bytes
 
@@ -79,7 +77,7 @@ def load_network(path: str | PathLike[str]) -> Network:
     card says; that takes a second.
     """
     try:
-        network = read_network(_content(path))
+        network = read_network(read_whole(path, MAX_FILE))
         inputs, outputs = tensors_of(network.card)
         trial.run_once(network.content, network.digest, inputs, outputs, network.card.memory_bytes)
     except CardError as error:
@@ -90,17 +88,3 @@ def load_network(path: str | PathLike[str]) -> Network:
 def save_network(path: str | PathLike[str], network: Network) -> None:
     """Write the file whole or not at all."""
     write_whole(path, lambda file: file.write(network.content))
-
-
-def _content(path: str | PathLike[str]) -> bytes:
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise CardError("no regular file (a model is one)")
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(MAX_FILE + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CardError(f"cannot be read ({reason})") from None
-    if len(content) > MAX_FILE:
-        raise CardError(f"over {MAX_FILE} bytes (a network's file has less)")
-    return content

@@ -2,7 +2,6 @@
 
 import io
 import math
-import os
 import re
 import struct
 import zipfile
@@ -10,13 +9,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.artefacts.card import CardError
+from rtsep.artefacts.whole import read_whole
 
 MAX_FILE = 16 << 20  # bytes
 MAX_HEADER = 4096  # bytes, of an array
@@ -37,16 +36,7 @@ BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, Runtime
 @contextmanager
 def opened(path: str | PathLike[str]) -> Iterator[zipfile.ZipFile]:
     """The archive, read whole under a size limit; CardError where it is none."""
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise CardError("no regular file (a model is one)")
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(MAX_FILE + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CardError(f"cannot be read ({reason})") from None
-    if len(content) > MAX_FILE:
-        raise CardError(f"over {MAX_FILE} bytes (a model file has less)")
+    content = read_whole(path, MAX_FILE)
     if (entries := content.count(ENTRY)) > MAX_ENTRIES:
         raise CardError(f"{entries} arrays (at most {MAX_ENTRIES})")
     try:

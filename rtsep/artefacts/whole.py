@@ -1,4 +1,4 @@
-"""A file that appears whole or not at all."""
+"""A file that is read whole under a limit, and one that appears whole or not at all."""
 
 import os
 import secrets
@@ -8,11 +8,28 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from rtsep.artefacts.card import CardError
+
 
 def shown(path: str | PathLike[str]) -> str:
     """A path as it may stand in a one-line message."""
     text = os.fspath(path)
     return text if text.isprintable() else ascii(text)
+
+
+def read_whole(path: str | PathLike[str], most: int) -> bytes:
+    """A model file's content; CardError where it cannot be read or has over `most` bytes."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise CardError("no regular file (a model is one)")
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(most + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CardError(f"cannot be read ({reason})") from None
+    if len(content) > most:
+        raise CardError(f"over {most} bytes (a model file has less)")
+    return content
 
 
 def write_whole(path: str | PathLike[str], write: Callable[[BinaryIO], Any]) -> None:

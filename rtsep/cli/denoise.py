@@ -1,10 +1,7 @@
 """`rtsep denoise`: a file in, a file out."""
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,24 +23,11 @@ from rtsep.cli.options import (
     refuse_pipe,
     say,
 )
+from rtsep.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from rtsep.ports.files import Written
     from rtsep.ports.recordings import Recording
-
-
-@contextmanager
-def progress_bar(words: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on the terminal, if standard error is one."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(words)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def described(written: "Written") -> dict[str, Any]:
@@ -64,22 +48,29 @@ def tell_shortness(recording: "Recording") -> None:
 
 
 def denoise(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Sound file.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Sound file to read.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Sound file to write.")],
     model: Models = None,
     keep: Keep = None,
     strength: Strength = None,
     max_attenuation: MaxAttenuation = None,
     noise_floor: NoiseFloor = None,
-    latency: Annotated[Latency, typer.Option(help="Longer is better.")] = Latency.high,
+    latency: Annotated[
+        Latency, typer.Option(help="Transform of this latency mode; high sounds best.")
+    ] = Latency.high,
     setting: Settings = None,
     stems: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Also write every source; they add up to IN."),
+        typer.Option(
+            metavar="DIR", help="Also write each source to DIR; together they add up to IN."
+        ),
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Keep what is wanted of a sound file, in time with it, in its own format."""
+    """Clean a sound file.
+
+    OUT has the length, rate, channels and sample format of IN, and stays in time with it.
+    """
     from rtsep.artefacts.library import DEFAULT
     from rtsep.ports import files, recordings
 
@@ -92,8 +83,11 @@ def denoise(
         latency=latency.value, keep=keep, **values | parsed(setting),
     )  # fmt: skip
     begin = time.monotonic()
-    with progress_bar(source.name) as progress:
-        written = files.denoise(recording, target, engine, stems=stems, progress=progress)
+    with progress_bar(source.name) as move:
+        written = files.denoise(
+            recording, target, engine, stems=stems,
+            progress=lambda done, total: move(completed=done, total=total),
+        )  # fmt: skip
     took = time.monotonic() - begin
     for each in written:
         tell_clipping(each)

@@ -21,7 +21,7 @@ def line(device: "Device") -> str:
 
 
 def devices(json_: Json = False) -> None:
-    """List the sound devices: index, name, host API, channels, rate."""
+    """List the sound devices.  With index, name, host API, channels and rate."""
     from rtsep.ports.portaudio import devices as find
 
     found = find()

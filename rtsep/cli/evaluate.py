@@ -117,21 +117,24 @@ def print_table(found: list[dict[str, Any]]) -> None:
 def evaluate(
     estimates: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="EST...", help="Estimates, sound files.", show_default=False),
+        typer.Argument(metavar="EST...", help="Sound files to judge.", show_default=False),
     ] = None,
     reference: Annotated[
         list[Path] | None,
         typer.Option(
             *REFERENCE,
             metavar="REF...",
-            help="True sources, in the estimates' order; those beyond are other sources.",
+            help="True sources, in the estimates' order, then any other sources of the mixture.",
         ),
     ] = None,
     json_: Json = False,
-    csv_: Annotated[bool, typer.Option("--csv", help="Report as CSV on standard output.")] = False,
+    csv_: Annotated[bool, typer.Option("--csv", help="Print the result as CSV.")] = False,
 ) -> None:
-    """Measure estimates against their references: SI-SDR, BSS eval with 1 and 512 taps, PESQ,
-    ESTOI.  Channel by channel; a silent reference gives NaN."""
+    """Score estimates against their references.
+
+    By SI-SDR, BSS eval with 1 and 512 taps, PESQ and ESTOI, channel by channel.  A silent
+    reference gives NaN.
+    """
     e, s = estimates or [], reference or []
     if not e or len(e) > len(s):
         raise ValueError(

@@ -15,6 +15,7 @@ import typer
 
 from rtsep.cli.ctrl_c import stoppable
 from rtsep.cli.options import InputDevice, Json, given, load_kernels, say
+from rtsep.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from rtsep.artefacts.basis import Basis
@@ -40,21 +41,14 @@ class Divergence(StrEnum):
 
 
 @contextmanager
-def progress_bar() -> Iterator[tuple[Callable[[float], None], Callable[[float], None]]]:
-    """A bar on the terminal, if standard error is one: what moves it, what hears the objective."""
-    if not sys.stderr.isatty():
-        yield (lambda done: None), (lambda objective: None)
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("learning", total=1.0)
+def learning_bar() -> Iterator[tuple[Callable[[float], None], Callable[[float], None]]]:
+    """A bar on the terminal, if there is one: what moves it, what hears the objective."""
+    with progress_bar("learning", total=1.0) as move:
 
         def told(objective: float) -> None:
-            bar.update(task, description=f"learning, objective {objective:.4g} a frame")
+            move(description=f"learning, objective {objective:.4g} a frame")
 
-        yield (lambda done: bar.update(task, completed=done)), told
+        yield (lambda done: move(completed=done)), told
 
 
 def refuse_inputs(target: Path, sources: list[Path]) -> None:
@@ -143,41 +137,51 @@ def learn(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Model file to write, .npz.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Of the model. [that of the file]")] = None,
-    source: Annotated[str | None, typer.Option(help="What it models. [its name]")] = None,
-    role: Annotated[Role | None, typer.Option(help="What to do with that sound. [remove]")] = None,
-    method: Annotated[Method, typer.Option(help="How to model it.")] = Method.nmf,
+    name: Annotated[str | None, typer.Option(help="Name of the model. [the file's]")] = None,
+    source: Annotated[str | None, typer.Option(help="Sound it models. [the name]")] = None,
+    role: Annotated[Role | None, typer.Option(help="What to do with the sound. [remove]")] = None,
+    method: Annotated[Method, typer.Option(help="How to model the sound.")] = Method.nmf,
     rank: Annotated[
         int | None,
-        typer.Option(max=224, help="Components. [what has proved best for method and role]"),
+        typer.Option(
+            max=224, help="Number of components. [what proved best for the method and role]"
+        ),
     ] = None,
-    rate: Annotated[int | None, typer.Option(help="Hz. [the recordings' highest]")] = None,
+    rate: Annotated[
+        int | None, typer.Option(help="Sample rate in Hz. [the recordings' highest]")
+    ] = None,
     divergence: Annotated[
-        Divergence | None, typer.Option(help="nmf, exemplar: what to fit by. [kl]")
+        Divergence | None, typer.Option(help="nmf, exemplar: what the fit minimises. [kl]")
     ] = None,
     sparsity: Annotated[float, typer.Option(help="nmf, mdnmf: penalty on activations.")] = 0.0,
     smoothness: Annotated[
-        float, typer.Option(help="nmf: penalty on their steps from frame to frame.")
+        float, typer.Option(help="nmf: penalty on changes of activations from frame to frame.")
     ] = 0.0,
     against: Annotated[
         list[Path] | None,
-        typer.Option(help="asvd, mdnmf: sounds not to explain; may be given again."),
+        typer.Option(help="asvd, mdnmf: sounds the model should not explain; repeatable."),
     ] = None,
     tau: Annotated[
-        float | None, typer.Option(help="asvd, mdnmf: weight of --against, 0..1.")
+        float | None, typer.Option(help="asvd, mdnmf: weight of --against, from 0 to 1.")
     ] = None,
     append: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="nmf: keep its components and add --rank to them."),
+        typer.Option(
+            metavar="MODEL", help="nmf: keep this model's components and add --rank more."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the start.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random start.")] = 0,
     live: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Record from the microphone instead.")
+        float | None,
+        typer.Option(metavar="SECONDS", help="Record this long from the microphone instead."),
     ] = None,
     input_: InputDevice = None,
     json_: Json = False,
 ) -> None:
-    """Learn a sound from recordings of it, or from the microphone, into a model file."""
+    """Learn a sound into a model file.
+
+    From recordings in which it is alone, or from the microphone (--live).
+    """
     files = sources or []
     if bool(files) == (live is not None):
         raise ValueError(
@@ -202,7 +206,7 @@ def learn(
     from rtsep.learn import learn_basis
 
     skipped: list[str] = []
-    with progress_bar() as (progress, told), stoppable(told) as enough:
+    with learning_bar() as (progress, told), stoppable(told) as enough:
         basis = learn_basis(
             material, name=called, source=source, role=role and role.value,
             method=method.value, rank=rank, rate=rate, against=against or (), tau=tau,

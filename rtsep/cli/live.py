@@ -27,9 +27,15 @@ from rtsep.cli.options import (
     parsed,
     refuse_pipe,
 )
-from rtsep.cli.returning import taken
+from rtsep.cli.returning import handed_over
 from rtsep.cli.route import DefaultDevice, Playback
-from rtsep.cli.serving import as_left, free_instance, made_of, routed, starting
+from rtsep.cli.serving import (
+    as_left,
+    engine_arguments,
+    free_instance,
+    route_arguments,
+    starting_preset,
+)
 from rtsep.cli.streams import (
     Report,
     Run,
@@ -101,57 +107,74 @@ def live(
     strength: Strength = None,
     max_attenuation: MaxAttenuation = None,
     noise_floor: NoiseFloor = None,
-    latency: Annotated[Latency | None, typer.Option(help="Shorter is sooner. [medium]")] = None,
+    latency: Annotated[
+        Latency | None, typer.Option(help="low has the shortest delay, high sounds best. [medium]")
+    ] = None,
     setting: Settings = None,
     input_: InputDevice = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="Device: index or part of its name.")
+        str | None, typer.Option("--output", "-o", help="Output device: index or part of its name.")
     ] = None,
-    host_api: Annotated[str | None, typer.Option(help="As in --host-api jack.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="End by itself after so long.")] = None,
+    host_api: Annotated[
+        str | None, typer.Option(help="Only devices of this host API, as in jack.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after this many seconds.")] = None,
     blocksize: Annotated[
-        int, typer.Option(min=0, help="Samples a block; 0 leaves it to the device.")
+        int, typer.Option(min=0, help="Samples per block; 0 lets the device choose.")
     ] = 0,
-    rate: Annotated[int | None, typer.Option(help="Hz; the device's own otherwise.")] = None,
-    channels: Annotated[int | None, typer.Option(help="At most what both devices have.")] = None,
+    rate: Annotated[int | None, typer.Option(help="Sample rate in Hz. [the devices' own]")] = None,
+    channels: Annotated[
+        int | None, typer.Option(help="Channels. [what both devices have, at most 2; --virtual: 1]")
+    ] = None,
     clocks: Annotated[
-        int | None, typer.Option(min=1, max=2, help="1: both devices keep time together; 2: not.")
+        int | None,
+        typer.Option(min=1, max=2, help="1: both devices share a clock; 2: each has its own."),
     ] = None,
     device_latency: Annotated[
-        float | None, typer.Option(help="Seconds to ask of the devices; their least otherwise.")
+        float | None, typer.Option(help="Latency to ask of the devices, in seconds. [their lowest]")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Ask sound servers for less than 0.03 s too.")
+        bool, typer.Option("--force", help="Ask sound servers even for less than 0.03 s.")
     ] = False,
     input_file: Annotated[
-        Path | None, typer.Option(help="A recording instead of a microphone.")
+        Path | None, typer.Option(help="Recording to play instead of a microphone.")
     ] = None,
-    output_file: Annotated[Path | None, typer.Option(help="A file instead of a speaker.")] = None,
+    output_file: Annotated[
+        Path | None, typer.Option(help="File to write instead of a speaker.")
+    ] = None,
     virtual: Annotated[
-        bool, typer.Option("--virtual", help="Be a microphone for other programs.")
+        bool, typer.Option("--virtual", help="Appear as a microphone to other programs.")
     ] = False,
     playback: Playback = False,
     default: DefaultDevice = False,
     stems: Annotated[
         bool,
-        typer.Option("--stems", help="A channel and a microphone for each source."),
+        typer.Option("--stems", help="Give each source its own channel and microphone."),
     ] = False,
     always: Annotated[
-        bool, typer.Option("--always", help="Also while nobody records the virtual microphone.")
+        bool,
+        typer.Option("--always", help="Keep working while nobody records the virtual microphone."),
     ] = False,
     once: Annotated[
-        bool, typer.Option("--once", help="End where the sound goes away, do not wait for it.")
+        bool,
+        typer.Option(
+            "--once", help="Exit if the sound device or server goes away; do not wait for it."
+        ),
     ] = False,
     preset: PresetName = None,
     midi: MidiPort = None,
     osc: OscPort = None,
     instance: Instance = None,
     log: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Append what happens as JSON lines; -: here.")
+        str | None,
+        typer.Option(metavar="FILE", help="Append events as JSON lines; - is standard output."),
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Keep what is wanted of the sound from the microphone, as it comes in.  Ctrl-C ends it."""
+    """Clean sound as it comes in.  Ctrl-C ends it.
+
+    From a microphone to a speaker, to a virtual microphone (--virtual), or between files.
+    """
     if seconds is not None and seconds <= 0:
         raise ValueError(f"--seconds {seconds:g} is not positive")
     virtual = virtual or playback
@@ -161,9 +184,9 @@ def live(
         input_file, output_file, of_devices,
         virtual=virtual, playback=playback, default=default, stems=stems,
     )  # fmt: skip
-    back = taken()
+    back = handed_over()
     values = given(strength=strength, max_attenuation=max_attenuation, noise_floor=noise_floor)
-    start = starting(
+    start = starting_preset(
         preset, instance, models=model, keep=keep, latency=latency and latency.value, midi=midi,
         input=input_, output=output, host_api=host_api,
     )  # fmt: skip
@@ -175,14 +198,14 @@ def live(
         instance = free_instance(instance)
     with journal(log) as book:
         run = Run(
-            engine=made_of(start) | values, preset=start, instance=instance, osc=osc, log=book,
-            seconds=seconds, block=blocksize, device_latency=device_latency, force=force,
+            engine=engine_arguments(start) | values, preset=start, instance=instance, osc=osc,
+            log=book, seconds=seconds, block=blocksize, device_latency=device_latency, force=force,
             back=back, once=once, playback=playback, default=default, always=always, stems=stems,
         )  # fmt: skip
         if input_file is not None:
             engine, report = through_files(input_file, output_file, run)
         else:
-            devices = routed(start) | given(rate=rate, channels=channels, clocks=clocks)
+            devices = route_arguments(start) | given(rate=rate, channels=channels, clocks=clocks)
             devices |= back.devices if back else {}
             engine, report = through_devices(devices, run, virtual)
     if json_ or log != STANDARD_OUTPUT:

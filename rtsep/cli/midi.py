@@ -9,7 +9,7 @@ import typer
 from rtsep.cli.options import Instance, Json, given, say
 from rtsep.cli.remote import line_to
 
-midi = typer.Typer(name="midi", help="MIDI controllers: list them, map their controls.")
+midi = typer.Typer(name="midi", help="List MIDI controllers and map their controls.")
 
 
 class Action(StrEnum):
@@ -57,16 +57,23 @@ def list_(json_: Json = False) -> None:
 
 @midi.command()
 def learn(
-    parameter: Annotated[str, typer.Argument(metavar="ID", help="Parameter, or `preset`.")],
+    parameter: Annotated[str, typer.Argument(metavar="ID", help="Parameter's id, or `preset`.")],
     action: Annotated[
-        Action | None, typer.Option(help="What it does; twos, offset, sign: endless knobs.")
+        Action | None,
+        typer.Option(help="What a move does; twos, offset and sign are for endless knobs."),
     ] = None,
-    takeover: Annotated[Takeover, typer.Option(help="When a fader takes hold.")] = Takeover.jump,
-    low: Annotated[float | None, typer.Option(help="Value at the lower end.")] = None,
-    high: Annotated[float | None, typer.Option(help="Value at the upper end.")] = None,
-    curve: Annotated[Curve, typer.Option(help="Between the ends.")] = Curve.linear,
-    any_channel: Annotated[bool, typer.Option("--any-channel", help="Hear all channels.")] = False,
-    preset: Annotated[str | None, typer.Option(help="For ID `preset`: its name.")] = None,
+    takeover: Annotated[
+        Takeover, typer.Option(help="How a fader takes over a value that it does not stand at.")
+    ] = Takeover.jump,
+    low: Annotated[float | None, typer.Option(help="Value at the control's lower end.")] = None,
+    high: Annotated[float | None, typer.Option(help="Value at the control's upper end.")] = None,
+    curve: Annotated[Curve, typer.Option(help="Shape between the ends.")] = Curve.linear,
+    any_channel: Annotated[
+        bool, typer.Option("--any-channel", help="Listen on all MIDI channels.")
+    ] = False,
+    preset: Annotated[
+        str | None, typer.Option(help="With ID `preset`: the preset to load.")
+    ] = None,
     instance: Instance = None,
     json_: Json = False,
 ) -> None:
@@ -87,7 +94,7 @@ def learn(
 
 @midi.command()
 def mappings(instance: Instance = None, json_: Json = False) -> None:
-    """List what the running instance's controls turn."""
+    """List which control of the running instance moves which parameter."""
     with line_to(instance) as connection:
         found = connection.ask(do="mappings")["mappings"]
     if json_:
@@ -99,11 +106,11 @@ def mappings(instance: Instance = None, json_: Json = False) -> None:
 
 @midi.command()
 def forget(
-    parameter: Annotated[str, typer.Argument(metavar="ID", help="Parameter, or `preset`.")],
+    parameter: Annotated[str, typer.Argument(metavar="ID", help="Parameter's id, or `preset`.")],
     instance: Instance = None,
     json_: Json = False,
 ) -> None:
-    """Take away a parameter's controls."""
+    """Remove a parameter's mappings."""
     with line_to(instance) as connection:
         gone = connection.ask(do="forget", parameter=parameter)["forgotten"]
     print(json.dumps({"forgotten": gone}) if json_ else f"{gone} forgotten")

@@ -12,7 +12,7 @@ from rtsep.cli.options import Json
 if TYPE_CHECKING:
     from rtsep.artefacts.card import Card, NetworkCard
 
-models = typer.Typer(name="models", help="List the models, or show one.")
+models = typer.Typer(name="models", help="List the models, or show one of them.")
 
 
 def licences(card: "Card | NetworkCard") -> str:
@@ -44,7 +44,7 @@ def line(found: dict[str, Any]) -> str:
 
 @models.callback(invoke_without_command=True)
 def list_models(context: typer.Context, json_: Json = False) -> None:
-    """List the models: name, kind, source, role, rate, rank, licence of the data."""
+    """List the models: name, kind, source, role, rate, rank and the data's licence."""
     if context.invoked_subcommand:
         return
     from rtsep.artefacts.library import names
@@ -60,13 +60,16 @@ def list_models(context: typer.Context, json_: Json = False) -> None:
 
 @models.command()
 def show(
-    name: Annotated[str, typer.Argument(help="Name or path.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Model, by name or path.")],
     picture: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw basis and objective: .png, .svg, .pdf")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Also draw its basis and learning curve: .png, .svg, .pdf."
+        ),
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Show a model's card, and draw its basis: on a terminal, and to a file with --picture."""
+    """Show a model's card.  On a terminal its basis is drawn as well."""
     from rtsep.artefacts.basis import Basis
     from rtsep.artefacts.library import load
     from rtsep.cli.picture import draw

@@ -47,7 +47,7 @@ def _read(pipe: int, notes: Notes) -> None:
 
 
 @contextmanager
-def taken() -> Iterator[tuple[Notes, TextIO]]:
+def captured() -> Iterator[tuple[Notes, TextIO]]:
     """What is said from here on, and the terminal that it would have gone to.
 
     At the end it is said there after all.

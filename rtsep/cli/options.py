@@ -20,36 +20,46 @@ class Latency(StrEnum):
 
 Models = Annotated[
     list[str] | None,
-    typer.Option("--model", "-m", help="Model by name or path; may be given again. [for speech]"),
+    typer.Option(
+        "--model", "-m", help="Model, by name or path; repeatable. [a network for speech]"
+    ),
 ]
 Keep = Annotated[
     list[str] | None,
-    typer.Option(help="Source to keep: speech, noise, or a name; may be given again."),
+    typer.Option(help="Source to keep: speech, noise or a source's name; repeatable."),
 ]
-Strength = Annotated[float | None, typer.Option(help="0 changes nothing, 1 removes all it can.")]
-MaxAttenuation = Annotated[float | None, typer.Option(help="Never take away more, in dB.")]
-NoiseFloor = Annotated[float | None, typer.Option(help="Level left standing, in dBFS.")]
+Strength = Annotated[
+    float | None, typer.Option(help="0 changes nothing, 1 removes as much as it can.")
+]
+MaxAttenuation = Annotated[
+    float | None, typer.Option(help="Never attenuate by more than this, in dB.")
+]
+NoiseFloor = Annotated[
+    float | None, typer.Option(help="Leave noise standing at this level, in dBFS.")
+]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Any parameter, as in speech.gain=3; may be given again."),
+    typer.Option("--set", help="Set any parameter, as in speech.gain=3; repeatable."),
 ]
 InputDevice = Annotated[
-    str | None, typer.Option("--input", "-i", help="Device: index or part of its name.")
+    str | None, typer.Option("--input", "-i", help="Input device: its index or part of its name.")
 ]
-Instance = Annotated[
-    str | None, typer.Option(help="Name of the running rtsep, where there are several. [main]")
-]
+Instance = Annotated[str | None, typer.Option(help="Name of the instance, if several run. [main]")]
 PresetName = Annotated[
-    str | None, typer.Option("--preset", help="Start as a preset has it; `last`: as it ended.")
+    str | None,
+    typer.Option("--preset", help="Start from this preset; `last` is the state at the last exit."),
 ]
 MidiPort = Annotated[
     str | None,
-    typer.Option("--midi", metavar="PORT", help="Controller by part of its name, or `virtual`."),
+    typer.Option("--midi", metavar="PORT", help="MIDI controller: part of its name, or `virtual`."),
 ]
 OscPort = Annotated[
-    str | None, typer.Option("--osc", metavar="PORT", help="Listen to OSC; HOST:PORT for others.")
+    str | None,
+    typer.Option(
+        "--osc", metavar="PORT", help="Accept OSC on this port; HOST:PORT lets other machines in."
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def parsed(settings: list[str] | None) -> dict[str, float | str]:

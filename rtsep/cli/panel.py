@@ -155,7 +155,7 @@ def _panel(engine: "Engine", desk: "Desk | None", way: str, lost: int) -> Iterat
     from rtsep.engine.bands import edges
 
     hands = Hands(engine, desk)
-    with notes.taken() as (said, terminal):
+    with notes.captured() as (said, terminal):
         if lost:
             said.add(f"the sound is back, {lost} times by now" if lost > 1 else "the sound is back")
         screen = Screen(terminal, draws_blocks(terminal.encoding, os.environ))

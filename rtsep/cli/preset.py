@@ -12,13 +12,13 @@ from rtsep.cli.remote import line_to
 if TYPE_CHECKING:
     from rtsep.control.presets import Preset
 
-preset = typer.Typer(name="preset", help="Save what runs, load it, list and show presets.")
-Name = Annotated[str, typer.Argument(help="Of the preset; `last` is the last state.")]
+preset = typer.Typer(name="preset", help="Save, load, list and show presets.")
+Name = Annotated[str, typer.Argument(help="Preset; `last` is the last state of the instance.")]
 
 
 @preset.command()
 def save(name: Name, instance: Instance = None, json_: Json = False) -> None:
-    """Write models, parameters, mappings and devices of the running instance."""
+    """Save the running instance: models, parameters, mappings and devices."""
     with line_to(instance) as line:
         path = line.ask(do="save", preset=name)["path"]
     print(json.dumps({"path": path}) if json_ else path)
@@ -26,7 +26,7 @@ def save(name: Name, instance: Instance = None, json_: Json = False) -> None:
 
 @preset.command()
 def load(name: Name, instance: Instance = None, json_: Json = False) -> None:
-    """Make the running instance as the preset has it, crossfaded.  Nothing changes if it is bad."""
+    """Crossfade the running instance to a preset.  A bad preset changes nothing."""
     with line_to(instance) as line:
         notes = line.ask(do="load", preset=name)["notes"]
     if json_:
@@ -49,7 +49,7 @@ def row(name: str) -> str:
 
 @preset.command("list")
 def list_(json_: Json = False) -> None:
-    """List the presets: name, models, latency, how many mappings; a program change's order."""
+    """List the presets, in the order of MIDI program changes."""
     from rtsep.control.presets import names
 
     if json_:
@@ -61,7 +61,7 @@ def list_(json_: Json = False) -> None:
 
 @preset.command()
 def show(name: Name, instance: Instance = None, json_: Json = False) -> None:
-    """Show a preset as it is written."""
+    """Print a preset's file."""
     from rtsep.control import presets
 
     found: Preset = presets.load(name, instance or "main")

@@ -53,12 +53,12 @@ def row(parameter: dict[str, Any]) -> str:
 
 def get(
     parameter: Annotated[
-        str | None, typer.Argument(metavar="ID", help="As in strength or meters.load; else all.")
+        str | None, typer.Argument(metavar="ID", help="As in strength or meters.load. [all]")
     ] = None,
     instance: Instance = None,
     json_: Json = False,
 ) -> None:
-    """Tell a parameter or meter of the running instance, or all of them."""
+    """Print parameters and meters of the running instance."""
     with line_to(instance) as line:
         if parameter is not None:
             value = line.ask(do="get", id=parameter)["value"]
@@ -77,23 +77,28 @@ def get(
 
 
 def set_(
-    parameter: Annotated[str, typer.Argument(metavar="ID", help="As in strength, fan.gain.")],
-    value: Annotated[str, typer.Argument(help="A number, or a word such as on or residual.")],
+    parameter: Annotated[str, typer.Argument(metavar="ID", help="As in strength or fan.gain.")],
+    value: Annotated[
+        str, typer.Argument(metavar="VALUE", help="A number, or a word such as on or residual.")
+    ],
     instance: Instance = None,
     json_: Json = False,
 ) -> None:
-    """Turn a parameter of the running instance."""
+    """Set a parameter of the running instance."""
     with line_to(instance) as line:
         now = line.ask(do="set", id=parameter, value=number_or_word(value))["value"]
     print(json.dumps(now) if json_ else shown(now))
 
 
 def bypass(
-    how: Annotated[Bypass, typer.Argument(help="on, off or toggle.")] = Bypass.toggle,
+    how: Annotated[Bypass, typer.Argument(help="What to do.")] = Bypass.toggle,
     instance: Instance = None,
     json_: Json = False,
 ) -> None:
-    """Let the sound through as it is, latency kept; a key of your desktop can call this."""
+    """Turn bypass on or off.  The sound passes unchanged with the same latency.
+
+    Made for a hotkey of your desktop.
+    """
     with line_to(instance) as line:
         if how is Bypass.toggle:
             value = line.ask(do="toggle", id="bypass")["value"]
@@ -110,12 +115,13 @@ def event_line(event: dict[str, Any]) -> str:
 
 def watch(
     meters: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Also the meters, so often.")
+        float | None,
+        typer.Option(metavar="SECONDS", help="Also print the meters at this interval."),
     ] = None,
     instance: Instance = None,
     json_: Json = False,
 ) -> None:
-    """Tell every change of a parameter as it happens, whoever makes it.  Ctrl-C ends it."""
+    """Print every parameter change, whoever makes it.  Ctrl-C ends it."""
     with contextlib.suppress(KeyboardInterrupt), line_to(instance, None) as line:
         line.ask(do="watch", **given(meters=meters))
         for event in line.messages():
@@ -123,14 +129,18 @@ def watch(
 
 
 def teach(
-    name: Annotated[str, typer.Argument(help="What the sound is called: fan.")],
-    seconds: Annotated[float, typer.Option(min=0.5, max=600, help="How long to listen.")] = 5,
-    role: Annotated[Role | None, typer.Option(help="What to do with that sound. [remove]")] = None,
-    add: Annotated[bool, typer.Option(help="Beside the models that run, not instead.")] = False,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name for the sound, as in fan.")],
+    seconds: Annotated[
+        float, typer.Option(min=0.5, max=600, help="How long to listen, in seconds.")
+    ] = 5,
+    role: Annotated[Role | None, typer.Option(help="What to do with the sound. [remove]")] = None,
+    add: Annotated[
+        bool, typer.Option(help="Keep the running models too, or replace them.")
+    ] = False,
     instance: Instance = None,
     json_: Json = False,
 ) -> None:
-    """Learn a sound from the running microphone, and swap it in without a gap."""
+    """Learn a sound from the running microphone.  It is then swapped in without a gap."""
     with line_to(instance, seconds + RESERVE) as line:
         say(f"listening {seconds:g} s: nothing but {name} should sound")
         told = line.ask(

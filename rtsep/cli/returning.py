@@ -38,7 +38,7 @@ class Return:
     lock: int | None = None
 
 
-def taken() -> Return | None:
+def handed_over() -> Return | None:
     """What an earlier run has left for this one, taken out of the environment."""
     mark = os.environ.pop(MARK, None)
     back = Return(**json.loads(mark)) if mark else None
@@ -47,7 +47,7 @@ def taken() -> Return | None:
     return back
 
 
-def again(back: Return) -> NoReturn:
+def run_again(back: Return) -> NoReturn:
     """Replace the process by another run of its command.  Nothing after this happens."""
     back = replace(back, lock=hand_over(back.instance))
     sys.stdout.flush()
@@ -77,4 +77,4 @@ def patient(back: Return | None) -> Iterator[None]:
         left = None if back.left is None else back.left - spent
         if left is not None and left <= 0:
             raise
-        again(replace(back, left=left, tries=back.tries + 1))
+        run_again(replace(back, left=left, tries=back.tries + 1))

@@ -18,13 +18,13 @@ PLUGIN = {"source": "pulse", "sink": "pulse", "host_api": "ALSA"}  # of libasoun
 PLUGIN_MISSING = "PortAudio finds no device 'pulse': apt install libasound2-plugins"
 
 Playback = Annotated[
-    bool, typer.Option("--playback", help="A speaker instead: clean what is heard.")
+    bool, typer.Option("--playback", help="A virtual speaker instead: clean what you hear.")
 ]
 DefaultDevice = Annotated[
-    bool, typer.Option("--default", help="Make it the default device while it is there.")
+    bool, typer.Option("--default", help="Make it the system's default device while it exists.")
 ]
 
-route = typer.Typer(name="route", help="The virtual microphone, apart from a stream.")
+route = typer.Typer(name="route", help="Make, remove and list virtual devices.")
 
 
 def named(instance: str | None, playback: bool) -> "Virtual":
@@ -84,7 +84,7 @@ def heeding(
 
 @route.command()
 def up(playback: Playback = False, instance: Instance = None, json_: Json = False) -> None:
-    """Make the virtual device and leave it there, for `rtsep live --virtual` to use."""
+    """Make the virtual device and leave it there.  `rtsep live --virtual` then uses it."""
     from rtsep.cli.serving import runs
     from rtsep.ports import virtual
 
@@ -98,7 +98,7 @@ def up(playback: Playback = False, instance: Instance = None, json_: Json = Fals
 
 @route.command()
 def down(playback: Playback = False, instance: Instance = None, json_: Json = False) -> None:
-    """Remove the virtual device, unless it is in use; no other device is touched."""
+    """Remove the virtual device unless it is in use.  No other device is touched."""
     from rtsep.cli.serving import runs
     from rtsep.ports import virtual
 
@@ -112,7 +112,7 @@ def down(playback: Playback = False, instance: Instance = None, json_: Json = Fa
 
 @route.command()
 def status(json_: Json = False) -> None:
-    """The virtual devices of rtsep that are there, and how many programs use each."""
+    """List rtsep's virtual devices.  Says how many programs use each."""
     from rtsep.ports import virtual
 
     found = virtual.status()

@@ -9,8 +9,8 @@ import typer
 from rtsep.cli.options import Instance, Json, MidiPort, OscPort, PresetName, say
 from rtsep.cli.route import DefaultDevice, Playback
 
-service = typer.Typer(name="service", help="Run from login on, by systemd.")
-Start = Annotated[bool, typer.Option(help="Start it now as well, where systemd runs.")]
+service = typer.Typer(name="service", help="Start rtsep at login, by systemd.")
+Start = Annotated[bool, typer.Option(help="Also start it now, if systemd runs.")]
 
 
 def words(
@@ -46,9 +46,10 @@ def install(
     instance: Instance = None,
     start: Start = True,
 ) -> None:
-    """Write and enable a unit that runs `rtsep live --virtual`, and start it.
+    """Install and start the service.
 
-    To have it run without anybody logged in as well: loginctl enable-linger.
+    Writes and enables a systemd user unit that runs `rtsep live --virtual`.  To let it run even
+    while you are not logged in: loginctl enable-linger.
     """
     from rtsep.control import presets, systemd
 
@@ -71,7 +72,7 @@ def install(
 
 @service.command()
 def uninstall(instance: Instance = None) -> None:
-    """Stop it and remove the unit.  Presets and models stay."""
+    """Stop the service and remove it.  Presets and models stay."""
     from rtsep.control import systemd
 
     unit = systemd.Unit(instance or "main")
@@ -99,7 +100,7 @@ def state(instance: str) -> dict[str, Any]:
 
 @service.command()
 def status(instance: Instance = None, json_: Json = False) -> None:
-    """Whether it is installed, enabled, running."""
+    """Tell whether the service is installed, enabled and running."""
     told = state(instance or "main")
     if json_:
         print(json.dumps(told))

@@ -25,9 +25,9 @@ def last_line(words: str) -> str:
 
 
 def write_take(path: Path, samples: Any, rate: int) -> None:
+    from rtsep.ports.drafts import whole
     from rtsep.ports.formats import SoundFormat
     from rtsep.ports.recordings import writer
-    from rtsep.ports.whole import whole
 
     with whole(path) as (draft,), writer(draft, SoundFormat("WAV", "FLOAT"), rate, 1) as take:
         take.write(samples[None])
@@ -56,7 +56,7 @@ def learn_apart(samples: Any, rate: int, name: str, role: str | None) -> Path:
     return user_folder() / f"{name}.npz"
 
 
-def starting(name: str | None, instance: str | None, **told: Any) -> "Preset":
+def starting_preset(name: str | None, instance: str | None, **told: Any) -> "Preset":
     """What a stream starts from: a preset, if one is named, and over it what was said.
 
     told : fields of a preset, its devices by their own names; None leaves the preset's.
@@ -77,7 +77,7 @@ def as_left(
     from rtsep.control import presets
 
     try:
-        return starting(presets.LAST, instance), {}
+        return starting_preset(presets.LAST, instance), {}
     except presets.PresetError as error:
         say(f"the last state is left out: {error}")
         return start, values
@@ -125,7 +125,7 @@ def free_instance(wanted: str | None = None) -> str | None:
     return wanted
 
 
-def made_of(preset: "Preset") -> dict[str, Any]:
+def engine_arguments(preset: "Preset") -> dict[str, Any]:
     """An engine's arguments."""
     return {
         "models": list(preset.models), "keep": list(preset.keep) or None,
@@ -133,7 +133,7 @@ def made_of(preset: "Preset") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def routed(preset: "Preset") -> dict[str, Any]:
+def route_arguments(preset: "Preset") -> dict[str, Any]:
     """A route's arguments."""
     names = {"input": "source", "output": "sink", "host_api": "host_api"}
     return {names[key]: value for key, value in preset.devices.items()}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtsep.cli.journal import Journal, written
 from rtsep.cli.options import make_engine, say
-from rtsep.cli.returning import Return, again, patient
+from rtsep.cli.returning import Return, patient, run_again
 from rtsep.cli.route import PLUGIN, PLUGIN_MISSING, devices_for, heeding, named
 from rtsep.cli.serving import served
 
@@ -180,7 +180,7 @@ def through_soundcard(
         run.log.write("lost", error=str(lost))
         say(f"{lost}; waiting for it")
         left_over = None if run.seconds is None else end - time.monotonic()
-        again(Return(run.instance, names or names_of(route), left_over, run.lost + 1))
+        run_again(Return(run.instance, names or names_of(route), left_over, run.lost + 1))
     report = {"input": route.source.name, "output": route.sink.name, "device_latency": latency}
     return engine, report | {"seconds": time.monotonic() - begin, "lost": run.lost}
 

@@ -53,70 +53,79 @@ def train(
     method: Annotated[
         Way,
         typer.Argument(
-            help="nes: the other source is never heard alone. supervised: it is. am, lmm: from "
-            "estimates by masks of latent mixtures or adversarial ones. gass: by generative "
-            "models of both sources. distil: by the method of --init."
+            metavar="METHOD",
+            help="nes: the other source is never heard alone (Neural Egg Separation). supervised: "
+            "it is. am, lmm: from estimates by adversarial masks or by masks of latent mixtures. "
+            "gass: from generative models of both sources. distil: learn what the method of "
+            "--init does.",
         ),
     ],
     observed: Annotated[
-        list[Path], typer.Option(help="Recordings of one source alone; may be given again.")
+        list[Path], typer.Option(help="Recordings of one source alone; repeatable.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Network to write, .onnx.")],
     mixtures: Annotated[
         list[Path] | None,
-        typer.Option(help="Recordings of both sources together: for all but supervised."),
+        typer.Option(help="Recordings of both sources together; for all methods but supervised."),
     ] = None,
     clean: Annotated[
         list[Path] | None,
         typer.Option(
-            help="The other source alone: supervised and gass learn from it, others judge by it."
+            help="The other source alone: supervised and gass learn from it, the others only "
+            "judge by it."
         ),
     ] = None,
     init: Annotated[
         str | None,
         typer.Option(
-            help="nes, distil: estimates to begin with: const, nmf, asvd, am, lm, lmm, gass, or "
-            "a network, .onnx."
+            help="nes, distil: where the first estimates come from: const, nmf, asvd, am, lm, lmm, "
+            "gass, or a network, .onnx."
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Of the model. [that of the file]")] = None,
-    source: Annotated[str, typer.Option(help="What the other source is; see --scene.")] = "speech",
+    name: Annotated[str | None, typer.Option(help="Name of the model. [the file's]")] = None,
+    source: Annotated[
+        str, typer.Option(help="What the other source is; it matters to --scene.")
+    ] = "speech",
     role: Annotated[Role, typer.Option(help="What to do with the other source.")] = Role.keep,
-    size: Annotated[Extent, typer.Option(help="Of the network.")] = Extent.small,
-    iterations: Annotated[int, typer.Option(help="nes: of estimating and learning.")] = 10,
-    epochs: Annotated[int, typer.Option(help="In each iteration of nes.")] = 25,
-    steps: Annotated[int, typer.Option(help="Batches an epoch.")] = 100,
+    size: Annotated[Extent, typer.Option(help="Size of the network.")] = Extent.small,
+    iterations: Annotated[int, typer.Option(help="nes: rounds of estimating and learning.")] = 10,
+    epochs: Annotated[int, typer.Option(help="Epochs in all; with nes, in each iteration.")] = 25,
+    steps: Annotated[int, typer.Option(help="Batches per epoch.")] = 100,
     renew: Annotated[
-        bool, typer.Option("--renew", help="nes: begin every iteration with new weights.")
+        bool, typer.Option("--renew", help="nes: start every iteration from new weights.")
     ] = False,
     scene: Annotated[
         list[str] | None,
         typer.Option(
-            help="How recordings are mixed: snr=-5..20 dB; shares of rooms, babble, swelling, made "
-            "noise, one source alone, the other backward, a late beginning, as in rooms=0.5; "
-            "speed, other_speed and colour_db at most.  Babble and made noise are 0 unless given "
-            "where --source is not speech.  May be given again."
+            metavar="NAME=VALUE",
+            help="How recordings are mixed; repeatable.  snr=-5..20 is in dB.  Shares of scenes, "
+            "from 0 to 1: rooms (reverberation), babble, made (noise made from nothing), "
+            "swelling, alone (one source only), backward (the other source), late (a late "
+            "beginning).  At most: speed, other_speed, colour_db.  babble and made are 0 by "
+            "default where --source is not speech.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of weights and scenes.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of weights and scenes.")] = 0,
     loss: Annotated[
         Loss,
         typer.Option(
-            help="compressed: squares of compressed magnitudes, at a rate that falls. l1: distance "
-            "of magnitudes, Adam at 1e-3, as NES was published."
+            help="compressed: squared error of compressed magnitudes, with a falling learning "
+            "rate. l1: absolute error of magnitudes, Adam at 1e-3, as NES was published."
         ),
     ] = Loss.compressed,
     opinion: Annotated[
-        float, typer.Option(help="supervised: what a point of DNSMOS counts in the loss, 0..1.")
+        float, typer.Option(help="supervised: weight of DNSMOS in the loss, from 0 to 1.")
     ] = 0.0,
     folder: Annotated[
-        Path | None, typer.Option(help="For checkpoints. [OUTPUT with suffix .training]")
+        Path | None, typer.Option(help="Folder for checkpoints. [OUTPUT with suffix .training]")
     ] = None,
 ) -> None:
-    """Train a mask network of the source that is not observed, and write it.
+    """Train a mask network.
 
-    Killed or stopped, the same command goes on from its last epoch; another one needs another
-    --folder."""
+    It learns to keep or remove the source that is not --observed.  If it is stopped or killed,
+    run the same command again: it goes on from the last epoch.  A different command needs a
+    --folder of its own.
+    """
     if output.suffix != ".onnx":
         raise ValueError(f"output {output} has suffix {output.suffix!r} (a network: .onnx)")
     refuse_inputs(output, [*observed, *(mixtures or []), *(clean or [])])

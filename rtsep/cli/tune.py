@@ -116,40 +116,47 @@ def refuse_numbers(trials: int, workers: int) -> None:
 
 def tune(
     sources: Annotated[
-        list[Path], typer.Argument(metavar="IN...", help="Recordings of the sound, or folders.")
+        list[Path],
+        typer.Argument(metavar="IN...", help="Recordings of the sound, or folders of them."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Model file to write, .npz.")],
     against: Annotated[
-        list[Path], typer.Option(help="Recordings of what it is mixed with; may be given again.")
+        list[Path], typer.Option(help="Recordings of what it is mixed with; repeatable.")
     ],
     study: Annotated[
-        Path | None, typer.Option(help="Folder of the study. [OUTPUT with suffix .study]")
+        Path | None, typer.Option(help="Folder that keeps the trials. [OUTPUT with suffix .study]")
     ] = None,
-    trials: Annotated[int, typer.Option(help="To have finished in all, earlier runs' too.")] = 40,
-    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
-    name: Annotated[str | None, typer.Option(help="Of the model. [that of the file]")] = None,
-    source: Annotated[str | None, typer.Option(help="What it models. [its name]")] = None,
-    role: Annotated[Role, typer.Option(help="What to do with that sound.")] = Role.remove,
+    trials: Annotated[
+        int, typer.Option(help="Trials in all, those of earlier runs included.")
+    ] = 40,
+    workers: Annotated[int, typer.Option(help="Processes at once.")] = 1,
+    name: Annotated[str | None, typer.Option(help="Name of the model. [the file's]")] = None,
+    source: Annotated[str | None, typer.Option(help="Sound it models. [the name]")] = None,
+    role: Annotated[Role, typer.Option(help="What to do with the sound.")] = Role.remove,
     method: Annotated[
         list[str] | None,
-        typer.Option(help="To try, nmf, asvd or mdnmf; may be given again. [nmf, asvd]"),
+        typer.Option(help="Method to try: nmf, asvd or mdnmf; repeatable. [nmf, asvd]"),
     ] = None,
     latency: Annotated[
-        list[Latency] | None, typer.Option(help="To try; may be given again. [high]")
+        list[Latency] | None, typer.Option(help="Latency mode to try; repeatable. [high]")
     ] = None,
     snr: Annotated[
         list[float] | None,
-        typer.Option(help="dB, IN over --against; may be given again. [-5, 0, 5]"),
+        typer.Option(help="Level of IN over --against, in dB; repeatable. [-5, 0, 5]"),
     ] = None,
-    mixtures: Annotated[int, typer.Option(help="To tune on, and as many to test on.")] = 6,
-    seconds: Annotated[float, typer.Option(help="Of each mixture.")] = 4.0,
-    rate: Annotated[int | None, typer.Option(help="Hz. [the recordings' highest]")] = None,
-    seed: Annotated[int, typer.Option(help="Of excerpts and trials.")] = 0,
+    mixtures: Annotated[int, typer.Option(help="Mixtures to tune on; as many again to test.")] = 6,
+    seconds: Annotated[float, typer.Option(help="Length of each mixture.")] = 4.0,
+    rate: Annotated[
+        int | None, typer.Option(help="Sample rate in Hz. [the recordings' highest]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of excerpts and trials.")] = 0,
     json_: Json = False,
 ) -> None:
-    """Find the settings that separate a sound best from another, and write that model.
+    """Find the best settings for a sound.
 
-    Killed or stopped, the same command goes on where it was: no finished trial is lost."""
+    Tries many on mixtures of it with another sound, and writes the best model and a report.  If
+    it is stopped or killed, run the same command again: no finished trial is lost.
+    """
     refuse_inputs(output, sources)
     refuse_numbers(trials, workers)
     from rtsep.learn.outcome import markdown, outcome

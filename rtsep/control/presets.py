@@ -16,12 +16,12 @@ from rtsep.artefacts.library import DEFAULT
 from rtsep.artefacts.whole import shown, write_whole
 from rtsep.control.mapping import MOST, Mapping, mapping_from
 from rtsep.control.places import checked, config_folder, state_folder
+from rtsep.dsp.stream import MODES
 from rtsep.engine.parameters import ENGINE, Value, find_parameter, source_parameters
 
 VERSION = 1
 LARGEST = 1 << 20  # bytes of a file
 LAST = "last"
-LATENCIES = ("low", "medium", "high")
 LATENCY = "medium"  # of a stream that nobody told another
 Table = dict[str, Any]
 MIGRATIONS: dict[int, Callable[[Table], Table]] = {}  # from a version to the next
@@ -48,8 +48,8 @@ class Preset:
     mappings: tuple[Mapping, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.latency not in LATENCIES:
-            raise ValueError(f"latency {self.latency!r:.40} is none of {', '.join(LATENCIES)}")
+        if self.latency not in MODES:
+            raise ValueError(f"latency {self.latency!r:.40} is none of {', '.join(MODES)}")
         if not self.models:
             raise ValueError("models is empty (one at least)")
         if surplus := self.devices.keys() - {"input", "output", "host_api"}:

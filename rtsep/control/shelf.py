@@ -7,7 +7,7 @@ from typing import Any
 
 from rtsep.artefacts.library import load as load_model
 from rtsep.control import presets
-from rtsep.control.desk import Change, Desk
+from rtsep.control.desk import Desk
 from rtsep.control.presets import LAST, Preset, PresetError
 from rtsep.control.surface import Surface
 from rtsep.control.tree import parameter_values
@@ -97,7 +97,7 @@ class Memory:
         self._thread = threading.Thread(target=self._run, name="rtsep-memory", daemon=True)
 
     def start(self) -> None:
-        self._desk.listen(self._note)
+        self._desk.listen(lambda change: self.note())
         self._changed.set()
         self._thread.start()
 
@@ -108,9 +108,6 @@ class Memory:
 
     def note(self) -> None:
         """Something is to be remembered.  Any thread."""
-        self._changed.set()
-
-    def _note(self, change: Change) -> None:
         self._changed.set()
 
     def _run(self) -> None:

@@ -20,13 +20,13 @@ from rtsep.learn.factors import Watch
 from rtsep.learn.frames import Array
 from rtsep.learn.learned import (
     FIRST,
-    Heard,
     Learned,
+    Watchers,
     bandwidth_of,
     bins_of,
     never,
     part,
-    unseen,
+    unwatched,
 )
 from rtsep.learn.nonnegative import learn_nonnegative
 from rtsep.learn.provenance import printable, provenance
@@ -86,9 +86,9 @@ def learn_basis(
     corpus, others = recordings(sources, skip), adversaries(against, recipe, skip)
     rate = extended_rate(rate, corpus, extend)
     specs = {mode: stream_spec(rate, mode) for mode in MODES}
-    heard = Heard(progress or unseen, watch or never)
+    watchers = Watchers(progress or unwatched, watch or never)
     with one_thread():
-        learned = LEARN[method](corpus, others, specs, recipe, skip, heard)
+        learned = LEARN[method](corpus, others, specs, recipe, skip, watchers)
     before = earlier.trained_on if earlier else []
     card = Card(
         name, recipe.kind, source or (earlier.source if earlier else name), role, rate,
@@ -112,10 +112,10 @@ def _learn_asvd(
     specs: Specs,
     recipe: Recipe,
     skip: Report,
-    progress: Heard,
+    watchers: Watchers,
 ) -> Learned:
-    U, used = read_moments(corpus, specs, skip, part(progress, 0, 0.5))
-    V = read_moments(others, specs, skip, part(progress, 0.5, 0.9))[0] if others else {}
+    U, used = read_moments(corpus, specs, skip, part(watchers, 0, 0.5))
+    V = read_moments(others, specs, skip, part(watchers, 0.5, 0.9))[0] if others else {}
     bandwidth = bandwidth_of(used, specs)
     W, held = {}, 0.0
     for mode, spec in specs.items():
@@ -124,7 +124,7 @@ def _learn_asvd(
         v = V[mode].cropped(bins).levelled() if V else None
         W[mode] = adversarial_basis(u, v, recipe.rank, recipe.tau)
         held = float(np.trace(W[mode].T @ u.mean() @ W[mode]))
-    progress(1.0)
+    watchers(1.0)
     quality = {"share of energy held": round(held, 4), "frames": U[FIRST].frames}
     return Learned(W, bandwidth, used, quality | {"tau": recipe.tau})
 

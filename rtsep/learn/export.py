@@ -5,7 +5,6 @@
 state_0 is the level's sum and weight (features.py), the others are the network's; all begin at 0.
 """
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from rtsep.artefacts.card import NetworkCard, to_json
 from rtsep.artefacts.network import Network, read_network
+from rtsep.artefacts.onnx import KEY
+from rtsep.learn.families import MaskNetwork
 from rtsep.learn.features import FLOOR, HIGHEST, LOWEST, NAME, forgetting
 from rtsep.learn.graphs import Graph, Weights, graph_of, node
-from rtsep.learn.network import MaskNetwork
 from rtsep.learn.scenes import BINS, HOPS, RATE, UNITS, WINDOW
 
-KEY = "rtsep.card"
 OPSET, IR = 17, 8
 MEMORY = 1 << 28  # bytes that loading and running may take: the runtime itself needs most of it
 
@@ -35,14 +34,6 @@ def exported(network: MaskNetwork, **card: Any) -> Network:
         memory_bytes=MEMORY, **card,
     )  # fmt: skip
     return read_network(content([*_heard(), *graph.nodes, *_masked()], weights, described))
-
-
-def carded(network: Network, **changes: Any) -> Network:
-    """The same network with other fields on its card: what was measured of it, say."""
-    model = onnx.load_from_string(network.content)
-    card = replace(network.card, **changes)
-    helper.set_model_props(model, {KEY: to_json(card)})
-    return read_network(model.SerializeToString())
 
 
 def weights_of(graph: Graph, pace: int) -> Weights:

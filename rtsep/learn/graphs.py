@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from rtsep.learn.dualpath import SLOPE, DualNetwork
-from rtsep.learn.network import MaskNetwork
+from rtsep.learn.families import MaskNetwork
 from rtsep.learn.recurrent import RecurrentNetwork
 
 Weights = dict[str, NDArray[Any]]

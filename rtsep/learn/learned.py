@@ -25,8 +25,8 @@ class Learned:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What of the learning is told: how far it is, and the objective."""
+class Watchers:
+    """Who is told how the learning goes.  progress : with 0..1.  watch : with the objective."""
 
     progress: Progress
     watch: Watch
@@ -35,7 +35,7 @@ class Heard:
         self.progress(done)
 
 
-def unseen(done: float) -> None:
+def unwatched(done: float) -> None:
     """Progress nobody looks at."""
 
 
@@ -45,6 +45,7 @@ def never(objective: float) -> bool:
 
 
 def part(progress: Progress, low: float, high: float) -> Progress:
+    """Progress of a piece of the work that takes the whole from `low` to `high`."""
     return lambda done: progress(low + (high - low) * done)
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from rtsep.learn.families import MaskNetwork, Size
 from rtsep.learn.features import features
 from rtsep.learn.mixing import Recipe
-from rtsep.learn.network import MaskNetwork, Size
 from rtsep.learn.scenes import UNITS, Refine, Scenes, Spectra
 from rtsep.learn.tapes import Tape
 from rtsep.learn.training import Plan, Told, train

@@ -17,8 +17,8 @@ from rtsep.learn.starts import STARTS
 if TYPE_CHECKING:
     from rtsep.artefacts.network import Network
     from rtsep.learn.estimates import Mask
+    from rtsep.learn.families import MaskNetwork
     from rtsep.learn.mixing import Recipe
-    from rtsep.learn.network import MaskNetwork
     from rtsep.learn.tapes import Tape
     from rtsep.learn.training import Plan
 
@@ -114,8 +114,8 @@ def learn_network(
     """
     refuse_missing()
     from rtsep.learn.export import exported
+    from rtsep.learn.families import SIZES, seeded
     from rtsep.learn.mixing import defaults
-    from rtsep.learn.network import SIZES, seeded
 
     task = replace(task, recipe=defaults(source) | task.recipe)
     card: dict[str, Any] = {
@@ -239,7 +239,7 @@ class _Parts:
 
 
 def _supervised(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "MaskNetwork":
-    from rtsep.learn.network import SIZES
+    from rtsep.learn.families import SIZES
     from rtsep.learn.opinion import critics
     from rtsep.learn.scenes import Scenes
     from rtsep.learn.training import Plan, train
@@ -262,8 +262,8 @@ def _supervised(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "Mask
 
 
 def _nes(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "MaskNetwork":
+    from rtsep.learn.families import SIZES
     from rtsep.learn.nes import egg_separation
-    from rtsep.learn.network import SIZES
     from rtsep.learn.training import Plan
 
     plan, recipe = Plan(**task.plan), _paced(task)
@@ -278,8 +278,8 @@ def _nes(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "MaskNetwork
 
 def _paced(task: Task) -> "Recipe":
     """The recipe of scenes as long, at the pace of the network."""
+    from rtsep.learn.families import SIZES
     from rtsep.learn.mixing import Recipe
-    from rtsep.learn.network import SIZES
 
     recipe, pace = Recipe(**task.recipe), SIZES[task.size].pace
     return replace(recipe, pace=pace, frames=recipe.frames // pace)

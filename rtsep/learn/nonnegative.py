@@ -15,7 +15,7 @@ from rtsep.learn import factors
 from rtsep.learn.corpus import Recording
 from rtsep.learn.factors import Watch
 from rtsep.learn.frames import Array
-from rtsep.learn.learned import FIRST, Heard, Learned, bandwidth_of, part, spectra, unseen
+from rtsep.learn.learned import FIRST, Learned, Watchers, bandwidth_of, part, spectra, unwatched
 from rtsep.learn.nmf import FLOOR, STARTS, Factors, normalised, objective, relative
 from rtsep.learn.reading import Report, Specs, read_excerpt
 from rtsep.learn.recipe import Recipe
@@ -29,10 +29,10 @@ def learn_nonnegative(
     specs: Specs,
     recipe: Recipe,
     skip: Report,
-    heard: Heard,
+    watchers: Watchers,
 ) -> Learned:
-    X, used = read_excerpt(corpus, specs[FIRST], skip, part(heard, 0, 0.25))
-    Y = read_excerpt(adversaries, specs[FIRST], skip, unseen)[0] if adversaries else None
+    X, used = read_excerpt(corpus, specs[FIRST], skip, part(watchers, 0, 0.25))
+    Y = read_excerpt(adversaries, specs[FIRST], skip, unwatched)[0] if adversaries else None
     if recipe.rank > len(X):
         raise ValueError(f"rank {recipe.rank} is over {len(X)}, the frames in the material")
     bandwidth = bandwidth_of(used, specs, recipe.extend)
@@ -45,8 +45,8 @@ def learn_nonnegative(
         W = _with_held(begin, recipe, mode)
         found[mode] = factors.find(
             recipe.way, V, W, found[FIRST].H if at else None, against=U,
-            passes=-(-recipe.passes // (4 if at else 1)), progress=part(heard, *share),
-            watch=partial(_per_frame, heard.watch, V.shape[1]),
+            passes=-(-recipe.passes // (4 if at else 1)), progress=part(watchers, *share),
+            watch=partial(_per_frame, watchers.watch, V.shape[1]),
         )  # fmt: skip
         if at == 0:
             quality |= _measured(V, found[mode], recipe.divergence)

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from rtsep.dsp.stream import stream_spec
 from rtsep.dsp.windows import window_pair
+from rtsep.learn.families import MaskNetwork
 from rtsep.learn.features import features
 from rtsep.learn.mixing import Recipe
-from rtsep.learn.network import MaskNetwork
 from rtsep.learn.scenes import RATE, UNITS, WINDOW, Scenes, Spectra
 from rtsep.learn.tapes import Tape
 

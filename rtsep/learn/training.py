@@ -23,9 +23,9 @@ from torch import Tensor
 
 from rtsep.learn import checkpoints
 from rtsep.learn.descent import device, refuse_none
+from rtsep.learn.families import MaskNetwork, Size, read, seeded, written
 from rtsep.learn.features import HOP_SECONDS
 from rtsep.learn.intelligibility import PIECE_SECONDS, correlation
-from rtsep.learn.network import MaskNetwork, Size, read, seeded, written
 from rtsep.learn.scenes import UNITS, Batch, Scenes
 
 MakeScenes = Callable[[Any], Scenes]

@@ -12,19 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, toeplitz
 
-from rtsep.metrics.separation import BssEval, Signal
+from rtsep.metrics.separation import BssEval, Signal, energy_ratio_db
 
 Factor = tuple[Signal, bool]
 
 TAPS = 512
 SILENT = (float("nan"),) * 3
-LOADS = (
-    0,
-    1e-14,
-    1e-12,
-    1e-10,
-    1e-8,
-)  # of the mean energy, where sources are narrow or twice there
+# Of the mean energy, where sources are narrow or twice there.
+LOADS = (0, 1e-14, 1e-12, 1e-10, 1e-8)
 
 
 def filtered_bss_eval(references: ArrayLike, estimates: ArrayLike, *, taps: int = TAPS) -> BssEval:
@@ -102,12 +97,7 @@ def _bss(own: Span, together: Span, e: Signal) -> tuple[float, float, float]:
     alone = len(together.spectra) == 1
     interference = np.zeros(1) if alone else known - target
     return (
-        _decibels(target, padded - target),
-        _decibels(target, interference),
-        _decibels(known, padded - known),
+        energy_ratio_db(target, padded - target),
+        energy_ratio_db(target, interference),
+        energy_ratio_db(known, padded - known),
     )
-
-
-def _decibels(signal: Signal, error: Signal) -> float:
-    with np.errstate(divide="ignore"):
-        return float(10 * np.log10(np.vdot(signal, signal) / np.vdot(error, error)))

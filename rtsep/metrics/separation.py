@@ -28,7 +28,7 @@ def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
     """
     s, e = _pair(reference, estimate)
     target = _projected(s[None], e)
-    return _decibels(target, e - target) if s.any() and e.any() else float("nan")
+    return energy_ratio_db(target, e - target) if s.any() and e.any() else float("nan")
 
 
 def bss_eval(references: ArrayLike, estimates: ArrayLike) -> BssEval:
@@ -47,9 +47,9 @@ def _bss(S: Signal, s: Signal, e: Signal) -> tuple[float, float, float]:
     target, known = _projected(s[None], e), _projected(S, e)
     interference = known - target if len(S) > 1 else np.zeros(1)
     return (
-        _decibels(target, e - target),
-        _decibels(target, interference),
-        _decibels(known, e - known),
+        energy_ratio_db(target, e - target),
+        energy_ratio_db(target, interference),
+        energy_ratio_db(known, e - known),
     )
 
 
@@ -59,8 +59,8 @@ def _projected(S: Signal, e: Signal) -> Signal:
     return gains @ S
 
 
-def _decibels(signal: Signal, error: Signal) -> float:
-    """The ratio of their energies."""
+def energy_ratio_db(signal: Signal, error: Signal) -> float:
+    """Energy of a signal over that of an error, in dB; inf without an error."""
     with np.errstate(divide="ignore"):
         return float(10 * np.log10(np.vdot(signal, signal) / np.vdot(error, error)))
 

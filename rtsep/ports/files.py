@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from rtsep.engine.engine import Engine
+from rtsep.ports.drafts import Draft, whole
 from rtsep.ports.formats import SoundFormat, format_for
 from rtsep.ports.recordings import Recording, Samples, Writer, read, writer
-from rtsep.ports.whole import Draft, whole
 
 Progress = Callable[[int, int], None]  # samples done, samples in all
 STEM_FORMAT = SoundFormat("WAV", "FLOAT")

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from rtsep.engine.engine import Engine
+from rtsep.ports.drafts import whole
 from rtsep.ports.files import fit, refuse_overlap
 from rtsep.ports.formats import format_for
 from rtsep.ports.recordings import Recording, Samples, read, writer
-from rtsep.ports.whole import whole
 
 PIECE = 100  # blocks read from the file at once
 StreamCallback = ctypes.CFUNCTYPE(

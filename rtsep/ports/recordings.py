@@ -12,8 +12,8 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from rtsep.dsp.stream import LOUDEST, MAX_RATE, MIN_RATE
+from rtsep.ports.drafts import Draft
 from rtsep.ports.formats import SoundFormat, encode
-from rtsep.ports.whole import Draft
 from rtsep.separators.slot import CHANNELS
 
 Samples = NDArray[np.float32]

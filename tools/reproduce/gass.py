@@ -158,13 +158,13 @@ def figures(name: str, scores: Scores) -> Iterator[Row]:
 
 
 WHY = """\
-The paper shows plots and no figures, and compares choices by the truth ("oracle") with one run of \
-NMF. What a plain autoencoder's code may be is not bounded by anything, so it explains both \
-talkers with either. Chosen on train sentences alone, nine to learn from and the tenth mixed, over \
-three pairs where NMF has an SDR of 6.6 dB: a vae of 1200 steps 7.0 dB, its codes held by their \
-prior and sources by their movement 7.2, of 4000 steps 7.5 (movement only), of 300 units 7.3, of \
-50 codes 7.0. Over these and a fourth pair, window 512 and 1024: NMF 6.0 and 7.3 dB, vae of 1200 \
-steps 6.0 and 7.3."""
+The paper shows plots without figures, and compares choices made by the truth ("oracle") with one \
+run of NMF. Nothing bounds what a plain autoencoder's code may be, so it explains both talkers \
+with either. Chosen on train sentences alone, nine to learn from and the tenth mixed, over three \
+pairs where NMF has an SDR of 6.6 dB: a vae of 1200 steps has 7.0 dB, with its codes held by \
+their prior and sources by their movement 7.2, of 4000 steps 7.5 (movement only), of 300 units \
+7.3, of 50 codes 7.0. Over these and a fourth pair, window 512 and 1024: NMF 6.0 and 7.3 dB, vae \
+of 1200 steps 6.0 and 7.3."""
 
 
 def main() -> None:

@@ -108,43 +108,53 @@ def few(seeds: int) -> Iterator[Row]:
 
 
 WHY = """\
-Gaps over 0.3 dB. The published figures are one run each; the authors' two runs differ by up to \
-1.05 dB. Their figure of March 2024 (200 epochs, larger batches, tau 0.2) reads for d = 16, 32, \
-64, 128: NMF 23.35, 24.0, 24.4, 24.74; MDNMF 23.65, 24.48, 25.42, 25.99; DNMF 22.87, 24.08, \
-25.04, 25.60; ENMF 21.15, 22.86, 23.88, 24.41. ENMF at d = 16 and 128 is nearer to those (+0.44, \
--0.16): its result hangs on which images are drawn. DNMF at 64 and 128 agrees with them (+0.18, \
--0.05). At d = 16 the trained methods come out 0.6 to 0.9 dB better than published and DNMF at 32 \
-0.4: that is the floor of 1e-12 under a basis, which the authors' code lacks. Without it they are \
-within 0.3 dB but for MDNMF at 16, -0.33 (section "MDNMF: zeros that stay"). With it, 1500 epochs, \
-mini-batches of 50 to 5000, mu_H to 5e-2, no normalisation, H updated with each batch and longer \
-tests all left NMF at 16 at 23.6 to 24.1. One deviation is meant: activations of adversarial \
-mini-batches are refreshed before each step of W, without which a component that only they use \
-grows without bound (d = 64 overflowed); with it, or with steps limited to a factor of 2 instead, \
-MDNMF at d = 64 is the same to 0.01 dB. D+MDNMF (tau_S 0.5, from the same start) is published for \
-other data only."""
+How sure the published figures are: they are one run each, and the authors' two runs differ by up \
+to 1.05 dB. Their figure of March 2024 (200 epochs, larger batches, tau 0.2) reads for d = 16, \
+32, 64, 128: NMF 23.35, 24.0, 24.4, 24.74; MDNMF 23.65, 24.48, 25.42, 25.99; DNMF 22.87, 24.08, \
+25.04, 25.60; ENMF 21.15, 22.86, 23.88, 24.41.
+
+Gaps over 0.3 dB:
+
+- ENMF at d = 16 and 128 is nearer to the figures of March 2024 (+0.44, -0.16): its result \
+depends on which images are drawn.
+- DNMF at 64 and 128 agrees with them (+0.18, -0.05).
+- At d = 16 the trained methods come out 0.6 to 0.9 dB better than published, and DNMF at 32 0.4. \
+The reason is the floor of 1e-12 under a basis, which the authors' code lacks. Without it they \
+are within 0.3 dB but for MDNMF at 16, -0.33 (section "MDNMF: zeros that stay"). With it, 1500 \
+epochs, mini-batches of 50 to 5000, mu_H to 5e-2, no normalisation, H updated with each batch and \
+longer tests all left NMF at 16 at 23.6 to 24.1.
+
+One deviation is on purpose: activations of adversarial mini-batches are refreshed before each \
+step of W. Without that, a component that only they use grows without bound (d = 64 overflowed). \
+With it, or with steps limited to a factor of 2 instead, MDNMF at d = 64 is the same to 0.01 dB. \
+D+MDNMF (tau_S 0.5, from the same start) is published for other data only."""
 
 FEW_WHY = """\
-As the table of 100 epochs but for their number. Few epochs regularise, as the authors' notes \
-say: NMF at d = 128 is 0.8 dB better with them. No one number of epochs gives all published \
-figures: at d = 16 NMF and MDNMF fit 5, at d = 128 NMF fits 100. Exemplars at d = 16 spread over \
-1.1 dB by the draw, and the published 22.20 lies just above the best of these."""
+The same as the table of 100 epochs, with fewer of them. Few epochs regularise, as the authors' \
+notes say: NMF at d = 128 is 0.8 dB better with them. No single number of epochs gives all the \
+published figures: at d = 16 NMF and MDNMF fit 5, at d = 128 NMF fits 100. Exemplars at d = 16 \
+vary by 1.1 dB with the draw, and the published 22.20 lies just above the best of these."""
 
 
 ZEROS_WHY = """\
-As the table of 100 epochs but for the floor of 1e-12 under W and H. Bases begin as images, which \
-are black in most places, and multiplication leaves a zero as it is: the authors' code has no \
-floor, so that a component never covers what its first image did not. Here it grows from the \
-floor, in some tens of steps. That, and neither the warm start of DNMF nor the number of epochs, \
-is what made every trained method at d = 16 better than published, by 0.6 to 0.9 dB; the more \
-images a basis begins with, the less it matters (0.2 to 0.4 dB at 32, 0.2 to 0.3 at 64; NMF at \
-128 is the same to 0.01 dB). 5 epochs came near for the same reason: a floor has hardly grown by \
-then. The spread over seeds at d = 16, 0.2 to 0.3 dB, is two to three times that with a floor, \
-for it hangs on the images drawn. Tried for DNMF at 16 with the floor and ruled out, over two \
-seeds (published 23.14): begun from the standard bases 23.9, from images 23.9, from uniform \
-numbers 24.0, so the warm start does nothing; mu_H 5e-3, as the authors' 1/N in both terms of the \
-update of H makes of 1e-6, 23.9; mini-batches of 100 or all data 23.7 to 24.0; no normalisation \
-24.0; H updated with each batch 23.9; 200 epochs of March 2024 23.9 to 24.0; 20, 10 and 5 epochs \
-23.8, 23.7 and 23.6. rtsep keeps the floor: it gains 0.6 dB, and a basis that adapts needs it."""
+The same as the table of 100 epochs, without the floor of 1e-12 under W and H. Bases start as \
+images, which are black in most places, and multiplication leaves a zero as it is. The authors' \
+code has no floor, so a component never covers what its first image did not; here it grows from \
+the floor, in some tens of steps.
+
+That is what made every trained method at d = 16 better than published, by 0.6 to 0.9 dB, and \
+neither the warm start of DNMF nor the number of epochs. The more images a basis starts with, the \
+less it matters (0.2 to 0.4 dB at 32, 0.2 to 0.3 at 64; NMF at 128 is the same to 0.01 dB). 5 \
+epochs came near for the same reason: a floor has hardly grown by then. The spread over seeds at \
+d = 16, 0.2 to 0.3 dB, is two to three times that with a floor, because it depends on the images \
+drawn.
+
+Tried for DNMF at 16 with the floor and ruled out, over two seeds (published 23.14): started from \
+the standard bases 23.9, from images 23.9, from uniform numbers 24.0, so the warm start does \
+nothing; mu_H 5e-3, as the authors' 1/N in both terms of the update of H makes of 1e-6, 23.9; \
+mini-batches of 100 or all data 23.7 to 24.0; no normalisation 24.0; H updated with each batch \
+23.9; 200 epochs of March 2024 23.9 to 24.0; 20, 10 and 5 epochs 23.8, 23.7 and 23.6. rtsep keeps \
+the floor: it gains 0.6 dB, and a basis that adapts needs it."""
 
 
 def main() -> None:

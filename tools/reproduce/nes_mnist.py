@@ -156,32 +156,37 @@ def sparse(seeds: int, rank: int = 64, train: int = 1500, test: int = 500) -> It
 
 
 WHY = """\
-Const agrees once images are padded to 32 x 32: unpadded it is 1.16 dB less. NMF: 5-9 from 0-4 \
-agrees at l = 256; 0-4 from 5-9 is 1.25 dB short there. The paper gives neither l, sparsity, \
-passes nor solver (alternating non-negative least squares; ours is multiplicative, and exact \
-non-negative activations of the test images, by coordinate descent, changed 0.2 dB). The second \
-table shows what hangs on these. Whatever is chosen, both directions come out within 0.3 dB of \
-each other, so the 1.0 dB between the two published figures is none of the data but of choices \
-made for one direction alone or of chance; 16.5 is reached with few passes and a Wiener share, \
-clipped, which the paper does not describe, or with sparsity (section "an exact solver, and \
-sparsity"). By multiplication a uniform instead of an exemplar start lost 2.7 dB, sparsity 0.1 \
-lost 0.1 dB, 2 collapses, l = 512 gains no more than 256."""
+Const agrees once images are padded to 32 x 32; unpadded it is 1.16 dB less. NMF agrees for 5-9 \
+from 0-4 at l = 256; for 0-4 from 5-9 it is 1.25 dB short there. The paper gives neither l, \
+sparsity and passes, nor details of its solver (alternating non-negative least squares; ours is \
+multiplicative, and exact non-negative activations of the test images, by coordinate descent, \
+changed 0.2 dB). The second table shows how much depends on these.
+
+Whatever is chosen, both directions come out within 0.3 dB of each other. So the 1.0 dB between \
+the two published figures does not come from the data, but from choices made for one direction \
+alone or from chance. 16.5 is reached with few passes and a Wiener share, clipped, which the \
+paper does not describe, or with sparsity (section "an exact solver, and sparsity"). With \
+multiplicative updates, a uniform start instead of exemplars lost 2.7 dB and sparsity 0.1 lost \
+0.1 dB; sparsity 2 collapses, and l = 512 gains no more than 256."""
 
 
 SPARSE_WHY = """\
-l = 64, learned from 1500 images, judged by 500, 20 sweeps of coordinate descent over activations \
-and unit columns from uniform numbers. It stands for the paper's exact non-negative least \
-squares, and rules the solver out: converged and not sparse it is 1 dB worse than few \
-multiplicative passes from exemplars, for more bases or sweeps fit the other digits as well (16, \
-64 and 128 bases: 13.9, 13.7 and 12.4 dB). Sparsity is what gives 16.5: with 1, the rest \
-y - H_b W_b is 0.09 dB over the published figure, the Wiener share 0.24; with 32 and 128 bases the \
-share comes to 16.5 and 16.4. H_x W_x alone, as the paper has it, stays under 15.7 with everything \
-tried in both sections: 16 to 256 bases, exemplars or uniform numbers, sparsity 0 to 3, also in \
-learning alone, 10 to 300 passes; PSNR of images in place of batches adds 0.3 dB. No protocol \
-gives both directions: what gives 16.5 for the first gives 16.6 to 16.8 for the second, published \
-as 15.5, and H_x W_x at l = 256 gives 15.3 and 15.5. Const is nearer with the two rows exchanged \
-(10.63 and 10.72 for 10.6 and 10.8); then H_x W_x lacks 0.25 and 1.02 dB, so a slip of that kind \
-does not explain it either."""
+l = 64, learned from 1500 images, judged by 500; 20 sweeps of coordinate descent over activations \
+and unit columns, started from uniform numbers. This stands for the paper's exact non-negative \
+least squares, and rules the solver out as the reason: converged and not sparse it is 1 dB worse \
+than few multiplicative passes from exemplars, because more bases or sweeps fit the other digits \
+as well (16, 64 and 128 bases: 13.9, 13.7 and 12.4 dB).
+
+Sparsity is what gives 16.5: with 1, the rest y - H_b W_b is 0.09 dB over the published figure \
+and the Wiener share 0.24; with 32 and 128 bases the share comes to 16.5 and 16.4. H_x W_x alone, \
+as the paper has it, stays under 15.7 with everything tried in both sections: 16 to 256 bases, \
+exemplars or uniform numbers, sparsity 0 to 3, also in learning alone, 10 to 300 passes; PSNR per \
+image instead of per batch adds 0.3 dB.
+
+No protocol gives both directions: what gives 16.5 for the first gives 16.6 to 16.8 for the \
+second, published as 15.5, and H_x W_x at l = 256 gives 15.3 and 15.5. Const would be nearer with \
+the two rows exchanged (10.63 and 10.72 for 10.6 and 10.8); but then H_x W_x is 0.25 and 1.02 dB \
+short, so a slip of that kind does not explain it either."""
 
 
 def main() -> None:

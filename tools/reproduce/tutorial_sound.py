@@ -66,10 +66,10 @@ def rows(folder: Path, small: bool) -> Iterator[Row]:
 
 
 WHY = """\
-No figure is published to compare with: the slides play the sounds. Bases of other recordings of \
-the speakers ("unseen") lose 2.6 dB of SDR supervised and 1.3 dB semi-supervised against bases \
-of the very tracks in the mixture, which the slides use. In the small variant, with 60 \
-iterations and 4 s, semi-supervised SDR is higher by 1 dB and more: 500 iterations overfit the \
+There is no published figure to compare with: the slides play the sounds. Bases from other \
+recordings of the speakers ("unseen") lose 2.6 dB of SDR supervised and 1.3 dB semi-supervised \
+against bases of the very tracks in the mixture, which the slides use. In the small variant, with \
+60 iterations and 4 s, semi-supervised SDR is higher by 1 dB and more: 500 iterations overfit the \
 unknown source."""
 
 
