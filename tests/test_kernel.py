@@ -58,6 +58,13 @@ def test_a_new_a_lost_and_a_renamed_source_change_the_key(sources):
     assert len(set(keys)) == 4
 
 
+def test_equal_sources_elsewhere_have_another_key(sources, monkeypatch):
+    here = cache_key()
+    shutil.copytree(sources, sources / "elsewhere")
+    monkeypatch.setattr(subject, "PACKAGE", sources / "elsewhere")
+    assert cache_key() != here
+
+
 def test_every_folder_with_a_kernel_in_it_counts():
     root = Path(rtsep.__file__).parent
     with_kernels = {

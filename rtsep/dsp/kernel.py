@@ -1,8 +1,8 @@
 """The one decorator for compiled kernels, and the promise not to compile beside sound.
 
 Kernels never allocate, raise, lock or print.  Numba's cache does not see a change in an inlined
-function of another file, so the cache folder is named after all kernel sources, numba's version
-and the processor: a change anywhere compiles everything anew.
+function of another file, so the cache folder is named after all kernel sources, where they lie,
+numba's version and the processor: a change anywhere compiles everything anew.
 
 A process of its own does that.  Where code was compiled in the process that runs it, calls between
 kernels find other copies of them than where it was loaded, rounded otherwise in the last bit: so
@@ -37,8 +37,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def cache_key() -> str:
-    """Hash of the kernel sources, numba's version and the processor."""
-    machine = f"{numba.__version__} {sys.version} {binding.get_host_cpu_name()}"
+    """Hash of the kernel sources and their place, numba's version and the processor.
+
+    Numba keeps code by the place of its source: what another installation compiled is not ours.
+    """
+    machine = f"{numba.__version__} {sys.version} {binding.get_host_cpu_name()} {PACKAGE}"
     digest = hashlib.sha256(machine.encode())
     for folder in KERNEL_FOLDERS:
         for source in sorted((PACKAGE / folder).glob("*.py")):
