@@ -78,6 +78,19 @@ def test_the_cache_lies_where_the_user_says(monkeypatch, tmp_path):
     assert subject.cache_folder() == tmp_path / f"kernels-{cache_key()}"
 
 
+def test_where_nothing_can_be_kept_it_says_what_to_do(tmp_path):
+    (tmp_path / "file").write_text("")
+    ran = subprocess.run(
+        [sys.executable, "-m", "rtsep.cli", "learn", "fan.wav", "-o", "fan.npz"],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "file")},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout) == (2, ""), ran.stderr
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"rtsep: {tmp_path / 'file'}")
+    assert "NUMBA_CACHE_DIR" in line
+
+
 # what a kernel is
 
 

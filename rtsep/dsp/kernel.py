@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Lock
 from typing import Any, TypeVar, overload
 
@@ -56,12 +57,23 @@ def cache_folder() -> Path:
     return Path(parent) / f"kernels-{cache_key()}"
 
 
+def writable(folder: Path) -> Path:
+    """The folder, made where it is missing; OSError where nothing can be kept there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        words = f"{error.strerror} (compiled code is kept there; NUMBA_CACHE_DIR names a folder)"
+        raise OSError(error.errno, words, str(folder)) from None
+    return folder
+
+
 def is_compiled() -> bool:
     """Whether kernels of this version have been compiled on this machine before."""
-    return CACHE.is_dir() and any(CACHE.rglob(LAST))
+    return any(CACHE.rglob(LAST))
 
 
-CACHE = cache_folder()
+CACHE = writable(cache_folder())
 numba.config.CACHE_DIR = str(CACHE)
 _dispatchers: list[Any] = []
 _sealing, _seals = Lock(), 0
