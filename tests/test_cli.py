@@ -237,7 +237,11 @@ def test_models_are_listed_and_shown(fan):
     assert "error" in rows["worse"]
     assert "fan" in rtsep("models").stdout
     assert json.loads(rtsep("models", "show", "fan", "--json").stdout)["kind"] == "nmf"
+    assert json.loads(rtsep("models", "--json", "show", "fan").stdout)["kind"] == "nmf"
     assert "remove" in rtsep("models", "show", "fan").stdout
+    lines = rtsep("models").stdout.splitlines()
+    assert len({len(words[0]) for each in lines if (words := each.split(" nmf "))[1:]}) == 1
+    assert len({each.index("48000 Hz") for each in lines if "48000 Hz" in each}) == 1
     assert "nearest: 'fan'" in refused("models", "show", "fam")
 
 
