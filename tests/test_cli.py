@@ -117,6 +117,38 @@ def test_options_reach_the_engine(noisy, fan):
     assert np.abs(sf.read("silent.wav")[0][4000:]).max() < 1e-3
 
 
+ORDER = """
+import sys
+import rtsep.dsp.kernel
+rtsep.dsp.kernel.is_compiled = lambda: False
+class Told:
+    def find_spec(name, *_):
+        if name == "rtsep.engine.engine":
+            print("here it takes a while", file=sys.stderr)
+sys.meta_path.insert(0, Told)
+from rtsep.cli.main import run
+run()
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["denoise", "noisy.wav", "out.wav"],
+        ["live", "--input-file", "noisy.wav", "--seconds", "0.1"],
+    ],
+)
+def test_that_it_compiles_is_said_before(noisy, words):
+    ran = subprocess.run(
+        [sys.executable, "-c", ORDER, *words, "-m", "bypass"],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    first, second, *_ = ran.stderr.splitlines()
+    assert first.startswith("compiling for this processor")
+    assert second == "here it takes a while"
+
+
 def empty(path):
     path.write_bytes(b"")
 

@@ -81,7 +81,7 @@ def denoise(
 ) -> None:
     """Keep what is wanted of a sound file, in time with it, in its own format."""
     from rtsep.artefacts.library import DEFAULT
-    from rtsep.ports import files, recordings
+    from rtsep.ports import recordings
 
     refuse_pipe(target)
     recording = recordings.examine(source)
@@ -91,6 +91,8 @@ def denoise(
         model or [DEFAULT], rate=recording.rate, channels=recording.channels,
         latency=latency.value, keep=keep, **values | parsed(setting),
     )  # fmt: skip
+    from rtsep.ports import files  # loads the kernels
+
     begin = time.monotonic()
     with progress_bar(source.name) as progress:
         written = files.denoise(recording, target, engine, stems=stems, progress=progress)
