@@ -149,6 +149,24 @@ def test_that_it_compiles_is_said_before(noisy, words):
     assert second == "here it takes a while"
 
 
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-"])
+def test_a_closed_stream_is_a_silent_one(noisy, closed):
+    words = f"{sys.executable} -m rtsep.cli denoise {noisy} out.wav -m rain --json {closed}"
+    ran = subprocess.run(words, shell=True, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    assert sf.info("out.wav").frames == 40000
+    if closed == "2>&-":
+        assert json.loads(ran.stdout)["kept"] == ["unknown"]
+
+
+def test_a_letter_that_standard_output_lacks_is_escaped(noisy):
+    done = process(
+        "denoise", noisy, "\xfc.wav", "-m", "bypass", env={"PYTHONIOENCODING": "ascii:strict"}
+    )
+    assert (done.returncode, Path("\xfc.wav").exists()) == (0, True), done.stderr
+    assert "\\xfc.wav: all" in done.stdout
+
+
 def empty(path):
     path.write_bytes(b"")
 
