@@ -117,6 +117,16 @@ def test_options_reach_the_engine(noisy, fan):
     assert np.abs(sf.read("silent.wav")[0][4000:]).max() < 1e-3
 
 
+def test_a_seed_that_is_none_is_refused_at_once():
+    for words in (
+        ["learn", "x.wav"],
+        ["tune", "x", "--against", "y"],
+        ["train", "nes", "--observed", "x"],
+    ):
+        done = rtsep(*words, "-o", "fan.npz", "--seed", "-1", code=2)
+        assert "'--seed'" in done.stderr
+
+
 ORDER = """
 import sys
 import rtsep.dsp.kernel
@@ -317,8 +327,13 @@ def test_learn_by_name_is_found_by_name(noisy):
         (["noisy.wav", "--live", "3", "-o", "fan.npz"], "give recordings or --live"),
         (["noisy.wav"], "-o FILE.npz"),
         (["noisy.wav", "-o", "fan.wav"], "'.wav'"),
+        (["noisy.wav", "-o", "fan.onnx"], "'.onnx' (wanted: .npz)"),
         (["noisy.wav", "-o", "nowhere/fan.npz"], "nowhere"),
         (["noisy.wav", "-o", "fan.npz", "--rank", "0"], "rank 0"),
+        (["noisy.wav", "-o", "fan.npz", "--rate", "0"], "rate 0 Hz"),
+        (["noisy.wav", "-o", "fan.npz", "--sparsity", "inf"], "sparsity inf is out of range"),
+        (["noisy.wav", "-o", "fan.npz", "--smoothness", "inf"], "smoothness inf is out of range"),
+        (["noisy.wav", "-o", "fan.npz", "--input", "usb"], "--input usb goes with --live"),
         (["none.wav", "-o", "fan.npz"], "none.wav"),
         (["--live", "-1", "-o", "fan.npz"], "--live -1"),
         (["noisy.wav", "--name", "../fan"], "'../fan'"),

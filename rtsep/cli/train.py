@@ -98,7 +98,7 @@ def train(
             "where --source is not speech.  May be given again."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of weights and scenes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights and scenes.")] = 0,
     loss: Annotated[
         Loss,
         typer.Option(
@@ -117,9 +117,7 @@ def train(
 
     Killed or stopped, the same command goes on from its last epoch; another one needs another
     --folder."""
-    if output.suffix != ".onnx":
-        raise ValueError(f"output {output} has suffix {output.suffix!r} (a network: .onnx)")
-    refuse_inputs(output, [*observed, *(mixtures or []), *(clean or [])])
+    refuse_inputs(output, [*observed, *(mixtures or []), *(clean or [])], ".onnx")
     refuse_numbers(iterations=iterations, epochs=epochs, steps=steps)
     from rtsep.learn.mixing import told
     from rtsep.learn.networks import LOSSES, Task, learn_network

@@ -144,7 +144,7 @@ def tune(
     mixtures: Annotated[int, typer.Option(help="To tune on, and as many to test on.")] = 6,
     seconds: Annotated[float, typer.Option(help="Of each mixture.")] = 4.0,
     rate: Annotated[int | None, typer.Option(help="Hz. [the recordings' highest]")] = None,
-    seed: Annotated[int, typer.Option(help="Of excerpts and trials.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of excerpts and trials.")] = 0,
     json_: Json = False,
 ) -> None:
     """Find the settings that separate a sound best from another, and write that model.
@@ -160,7 +160,7 @@ def tune(
     pair = corpora(sources, against, say)
     question = Question(
         role.value,
-        rate or max(each.rate for corpus in pair for each in corpus),
+        max(each.rate for corpus in pair for each in corpus) if rate is None else rate,
         tuple(method or TUNED),
         tuple(each.value for each in latency or [Latency.high]),
         tuple(snr or Question.snrs),
