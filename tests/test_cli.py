@@ -117,6 +117,66 @@ def test_options_reach_the_engine(noisy, fan):
     assert np.abs(sf.read("silent.wav")[0][4000:]).max() < 1e-3
 
 
+def test_a_seed_that_is_none_is_refused_at_once():
+    for words in (
+        ["learn", "x.wav"],
+        ["tune", "x", "--against", "y"],
+        ["train", "nes", "--observed", "x"],
+    ):
+        done = rtsep(*words, "-o", "fan.npz", "--seed", "-1", code=2)
+        assert "'--seed'" in done.stderr
+
+
+ORDER = """
+import sys
+import rtsep.dsp.kernel
+rtsep.dsp.kernel.is_compiled = lambda: False
+class Told:
+    def find_spec(name, *_):
+        if name == "rtsep.engine.engine":
+            print("here it takes a while", file=sys.stderr)
+sys.meta_path.insert(0, Told)
+from rtsep.cli.main import run
+run()
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["denoise", "noisy.wav", "out.wav"],
+        ["live", "--input-file", "noisy.wav", "--seconds", "0.1"],
+    ],
+)
+def test_that_it_compiles_is_said_before(noisy, words):
+    ran = subprocess.run(
+        [sys.executable, "-c", ORDER, *words, "-m", "bypass"],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    first, second, *_ = ran.stderr.splitlines()
+    assert first.startswith("compiling for this processor")
+    assert second == "here it takes a while"
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-"])
+def test_a_closed_stream_is_a_silent_one(noisy, closed):
+    words = f"{sys.executable} -m rtsep.cli denoise {noisy} out.wav -m rain --json {closed}"
+    ran = subprocess.run(words, shell=True, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    assert sf.info("out.wav").frames == 40000
+    if closed == "2>&-":
+        assert json.loads(ran.stdout)["kept"] == ["unknown"]
+
+
+def test_a_letter_that_standard_output_lacks_is_escaped(noisy):
+    done = process(
+        "denoise", noisy, "\xfc.wav", "-m", "bypass", env={"PYTHONIOENCODING": "ascii:strict"}
+    )
+    assert (done.returncode, Path("\xfc.wav").exists()) == (0, True), done.stderr
+    assert "\\xfc.wav: all" in done.stdout
+
+
 def empty(path):
     path.write_bytes(b"")
 
@@ -237,7 +297,11 @@ def test_models_are_listed_and_shown(fan):
     assert "error" in rows["worse"]
     assert "fan" in rtsep("models").stdout
     assert json.loads(rtsep("models", "show", "fan", "--json").stdout)["kind"] == "nmf"
+    assert json.loads(rtsep("models", "--json", "show", "fan").stdout)["kind"] == "nmf"
     assert "remove" in rtsep("models", "show", "fan").stdout
+    lines = rtsep("models").stdout.splitlines()
+    assert len({len(words[0]) for each in lines if (words := each.split(" nmf "))[1:]}) == 1
+    assert len({each.index("48000 Hz") for each in lines if "48000 Hz" in each}) == 1
     assert "nearest: 'fan'" in refused("models", "show", "fam")
 
 
@@ -263,8 +327,13 @@ def test_learn_by_name_is_found_by_name(noisy):
         (["noisy.wav", "--live", "3", "-o", "fan.npz"], "give recordings or --live"),
         (["noisy.wav"], "-o FILE.npz"),
         (["noisy.wav", "-o", "fan.wav"], "'.wav'"),
+        (["noisy.wav", "-o", "fan.onnx"], "'.onnx' (wanted: .npz)"),
         (["noisy.wav", "-o", "nowhere/fan.npz"], "nowhere"),
         (["noisy.wav", "-o", "fan.npz", "--rank", "0"], "rank 0"),
+        (["noisy.wav", "-o", "fan.npz", "--rate", "0"], "rate 0 Hz"),
+        (["noisy.wav", "-o", "fan.npz", "--sparsity", "inf"], "sparsity inf is out of range"),
+        (["noisy.wav", "-o", "fan.npz", "--smoothness", "inf"], "smoothness inf is out of range"),
+        (["noisy.wav", "-o", "fan.npz", "--input", "usb"], "--input usb goes with --live"),
         (["none.wav", "-o", "fan.npz"], "none.wav"),
         (["--live", "-1", "-o", "fan.npz"], "--live -1"),
         (["noisy.wav", "--name", "../fan"], "'../fan'"),

@@ -170,6 +170,14 @@ def test_what_is_not_installed_is_left_out_and_said(files, monkeypatch):
     assert json.loads(done.stdout)[0]["estoi"] is not None
 
 
+def test_a_silent_estimate_is_told(files):
+    sf.write("noise.wav", np.random.default_rng(0).normal(0, 0.1, 16000), 16000)
+    sf.write("silent.wav", np.zeros(16000), 16000)
+    (row,) = json.loads(evaluated("silent.wav", "-r", "noise.wav", "--json").stdout)
+    assert row["pesq"] is None
+    assert "the estimate is silent" in row["remarks"]
+
+
 def test_files_that_differ_are_refused_with_both_values(files):
     x = np.zeros((16000, 2))
     sf.write("rate.wav", x, 48000)

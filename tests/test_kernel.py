@@ -97,6 +97,13 @@ def test_a_new_a_lost_and_a_renamed_source_change_the_key(sources):
     assert len(set(keys)) == 4
 
 
+def test_equal_sources_elsewhere_have_another_key(sources, monkeypatch):
+    here = cache_key()
+    shutil.copytree(sources, sources / "elsewhere")
+    monkeypatch.setattr(subject, "PACKAGE", sources / "elsewhere")
+    assert cache_key() != here
+
+
 def test_every_folder_with_a_kernel_in_it_counts():
     root = Path(rtsep.__file__).parent
     with_kernels = {
@@ -108,6 +115,19 @@ def test_every_folder_with_a_kernel_in_it_counts():
 def test_the_cache_lies_where_the_user_says(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     assert subject.cache_folder() == tmp_path / f"kernels-{cache_key()}"
+
+
+def test_where_nothing_can_be_kept_it_says_what_to_do(tmp_path):
+    (tmp_path / "file").write_text("")
+    ran = subprocess.run(
+        [sys.executable, "-m", "rtsep.cli", "learn", "fan.wav", "-o", "fan.npz"],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "file")},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout) == (2, ""), ran.stderr
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"rtsep: {tmp_path / 'file'}")
+    assert "NUMBA_CACHE_DIR" in line
 
 
 # what a kernel is

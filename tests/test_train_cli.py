@@ -81,4 +81,4 @@ def test_what_cannot_be_learned_from_is_one_line(sounds, tmp_path, words, told):
 def test_another_suffix_is_refused(sounds, tmp_path):
     done = rtsep("train", "nes", "--observed", sounds / "a", "-o", tmp_path / "net.npz")
     assert done.returncode == 2
-    assert "(a network: .onnx)" in done.stderr
+    assert "(wanted: .onnx)" in done.stderr

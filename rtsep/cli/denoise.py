@@ -72,7 +72,7 @@ def denoise(
     OUT has the length, rate, channels and sample format of IN, and stays in time with it.
     """
     from rtsep.artefacts.library import DEFAULT
-    from rtsep.ports import files, recordings
+    from rtsep.ports import recordings
 
     refuse_pipe(target)
     recording = recordings.examine(source)
@@ -82,6 +82,8 @@ def denoise(
         model or [DEFAULT], rate=recording.rate, channels=recording.channels,
         latency=latency.value, keep=keep, **values | parsed(setting),
     )  # fmt: skip
+    from rtsep.ports import files  # loads the kernels
+
     begin = time.monotonic()
     with progress_bar(source.name) as move:
         written = files.denoise(

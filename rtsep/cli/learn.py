@@ -51,14 +51,10 @@ def learning_bar() -> Iterator[tuple[Callable[[float], None], Callable[[float], 
         yield (lambda done: move(completed=done)), told
 
 
-def refuse_inputs(target: Path, sources: list[Path]) -> None:
+def refuse_inputs(target: Path, sources: list[Path], suffix: str = ".npz") -> None:
     """Errors that are better told before the learning than after it."""
-    from rtsep.artefacts.library import SAVE
-
-    if target.suffix not in SAVE:
-        raise ValueError(
-            f"output {target} has suffix {target.suffix!r} (a model: {', '.join(SAVE)})"
-        )
+    if target.suffix != suffix:
+        raise ValueError(f"output {target} has suffix {target.suffix!r} (wanted: {suffix})")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"output {target}: there is no folder {target.parent}")
     if not os.access(target.parent, os.W_OK):
@@ -170,7 +166,7 @@ def learn(
             metavar="MODEL", help="nmf: keep this model's components and add --rank more."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the random start.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random start.")] = 0,
     live: Annotated[
         float | None,
         typer.Option(metavar="SECONDS", help="Record this long from the microphone instead."),
@@ -187,6 +183,8 @@ def learn(
         raise ValueError(
             f"give recordings or --live SECONDS, one of both ({len(files)} recordings)"
         )
+    if input_ is not None and live is None:
+        raise ValueError(f"--input {input_} goes with --live SECONDS")
     if live is not None and not 0 < live <= 3600:
         raise ValueError(f"--live {live:g} is outside 0..3600 seconds")
     from rtsep.artefacts.library import load, save

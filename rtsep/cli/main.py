@@ -1,5 +1,6 @@
 """The command `rtsep`.  Nothing heavy is imported before a command runs."""
 
+import io
 import os
 import signal
 import sys
@@ -80,8 +81,19 @@ def end(*_: object) -> None:
     sys.exit(TERMINATED)
 
 
+def ready_streams() -> None:
+    """A closed standard output or error is a silent one; a letter that either lacks is escaped."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+        elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
 def run() -> None:
     """Entry point: a wrong value, kind, model file or device is one line and exit code 2."""
+    ready_streams()
     signal.signal(signal.SIGTERM, end)
     try:
         app()

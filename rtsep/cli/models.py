@@ -33,12 +33,14 @@ def row(name: str) -> dict[str, Any]:
     return {"name": name} | told | {"licence": licences(card)}
 
 
-def line(found: dict[str, Any]) -> str:
+def line(found: dict[str, Any], width: int) -> str:
+    """A row in words; `width` of the names' column."""
+    name = f"{found['name']:{width}}"
     if "error" in found:
-        return f"{found['name']:12} {found['error']}"
+        return f"{name} {found['error']}"
     rank = f"rank {found['rank']}" if "rank" in found else "network"
-    return "{name:12} {kind:5} {source:10} {role:7} {rate} Hz  {shown:8}  {licence}".format(
-        shown=rank, **found
+    return "{} {kind:5} {source:10} {role:7} {rate} Hz  {shown:8}  {licence}".format(
+        name, shown=rank, **found
     )
 
 
@@ -46,6 +48,7 @@ def line(found: dict[str, Any]) -> str:
 def list_models(context: typer.Context, json_: Json = False) -> None:
     """List the models: name, kind, source, role, rate, rank and the data's licence."""
     if context.invoked_subcommand:
+        context.obj = json_
         return
     from rtsep.artefacts.library import names
 
@@ -54,12 +57,14 @@ def list_models(context: typer.Context, json_: Json = False) -> None:
         print(json.dumps(rows))
     elif not rows:
         print("no models: make one with `rtsep learn`")
+    width = max((len(found["name"]) for found in rows), default=0)
     for found in rows if not json_ else []:
-        print(line(found))
+        print(line(found, width))
 
 
 @models.command()
 def show(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Model, by name or path.")],
     picture: Annotated[
         Path | None,
@@ -83,7 +88,7 @@ def show(
                 f"--picture {picture}: {name} is a network, which has no basis to draw"
             )
         draw(model, picture)
-    if json_:
+    if json_ or context.obj:
         print(json.dumps(card))
         return
     for key, value in card.items():

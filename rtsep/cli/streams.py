@@ -110,13 +110,15 @@ def stems_told(engine: "Engine", desk: "Desk") -> Iterator[None]:
 
 def through_files(source: Path, target: Path | None, run: Run) -> tuple["Engine", Report]:
     """A recording as the microphone, a file as the speaker, in real time."""
-    from rtsep.ports import live, recordings
+    from rtsep.ports import recordings
 
     recording = recordings.examine(source)
     block = run.block or 480
     engine = make_engine(
         rate=recording.rate, channels=recording.channels, max_block=block, **run.engine
     )
+    from rtsep.ports import live  # loads the kernels
+
     say(f"no sound card in use: {source} is the microphone, {target or 'nothing'} the speaker")
     way = f"{source.name} to {target.name if target else 'nothing'}"
     with (

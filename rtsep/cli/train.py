@@ -105,7 +105,7 @@ def train(
             "default where --source is not speech.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights and scenes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights and scenes.")] = 0,
     loss: Annotated[
         Loss,
         typer.Option(
@@ -126,9 +126,7 @@ def train(
     run the same command again: it goes on from the last epoch.  A different command needs a
     --folder of its own.
     """
-    if output.suffix != ".onnx":
-        raise ValueError(f"output {output} has suffix {output.suffix!r} (a network: .onnx)")
-    refuse_inputs(output, [*observed, *(mixtures or []), *(clean or [])])
+    refuse_inputs(output, [*observed, *(mixtures or []), *(clean or [])], ".onnx")
     refuse_numbers(iterations=iterations, epochs=epochs, steps=steps)
     from rtsep.learn.mixing import told
     from rtsep.learn.networks import LOSSES, Task, learn_network

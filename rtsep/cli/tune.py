@@ -149,7 +149,7 @@ def tune(
     rate: Annotated[
         int | None, typer.Option(help="Sample rate in Hz. [the recordings' highest]")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of excerpts and trials.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of excerpts and trials.")] = 0,
     json_: Json = False,
 ) -> None:
     """Find the best settings for a sound.
@@ -167,7 +167,7 @@ def tune(
     pair = corpora(sources, against, say)
     question = Question(
         role.value,
-        rate or max(each.rate for corpus in pair for each in corpus),
+        max(each.rate for corpus in pair for each in corpus) if rate is None else rate,
         tuple(method or TUNED),
         tuple(each.value for each in latency or [Latency.high]),
         tuple(snr or Question.snrs),

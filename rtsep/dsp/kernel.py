@@ -1,8 +1,8 @@
 """The one decorator for compiled kernels, and the promise not to compile beside sound.
 
 Kernels never allocate, raise, lock or print.  Numba's cache does not see a change in an inlined
-function of another file, so the cache folder is named after all kernel sources, numba's version
-and the processor: a change anywhere compiles everything anew.
+function of another file, so the cache folder is named after all kernel sources, where they lie,
+numba's version and the processor: a change anywhere compiles everything anew.
 
 A process of its own does that.  Where code was compiled in the process that runs it, calls between
 kernels find other copies of them than where it was loaded, rounded otherwise in the last bit: so
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Lock
 from typing import Any, TypeVar, overload
 
@@ -40,8 +41,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def cache_key() -> str:
-    """Hash of the kernel sources, numba's version and the processor."""
-    machine = f"{numba.__version__} {sys.version} {binding.get_host_cpu_name()}"
+    """Hash of the kernel sources and their place, numba's version and the processor.
+
+    Numba keeps code by the place of its source: what another installation compiled is not ours.
+    """
+    machine = f"{numba.__version__} {sys.version} {binding.get_host_cpu_name()} {PACKAGE}"
     digest = hashlib.sha256(machine.encode())
     for folder in KERNEL_FOLDERS:
         for source in sorted((PACKAGE / folder).glob("*.py")):
@@ -56,12 +60,23 @@ def cache_folder() -> Path:
     return Path(parent) / f"kernels-{cache_key()}"
 
 
+def writable(folder: Path) -> Path:
+    """The folder, made where it is missing; OSError where nothing can be kept there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        words = f"{error.strerror} (compiled code is kept there; NUMBA_CACHE_DIR names a folder)"
+        raise OSError(error.errno, words, str(folder)) from None
+    return folder
+
+
 def is_compiled() -> bool:
     """Whether kernels of this version have been compiled on this machine before."""
-    return CACHE.is_dir() and any(CACHE.rglob(LAST))
+    return any(CACHE.rglob(LAST))
 
 
-CACHE = cache_folder()
+CACHE = writable(cache_folder())
 numba.config.CACHE_DIR = str(CACHE)
 _dispatchers: list[Any] = []
 _sealing, _seals = Lock(), 0

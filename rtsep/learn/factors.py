@@ -47,7 +47,7 @@ class Way:
     held: int = 0
 
     def __post_init__(self) -> None:
-        if not self.smoothness >= 0:
+        if not 0 <= self.smoothness < np.inf:
             raise ValueError(f"smoothness {self.smoothness:g} is out of range (wanted: 0 or more)")
         for what, (words, methods) in KNOWN.items():
             if getattr(self, what) and self.method not in methods:

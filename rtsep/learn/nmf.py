@@ -220,5 +220,5 @@ def _check(V: Array, W: Array, divergence: str, sparsity: float) -> None:
         raise ValueError(f"divergence {divergence!r} is unknown (one of {', '.join(DIVERGENCES)})")
     if len(V) != len(W):
         raise ValueError(f"basis has {len(W)} bins, the frames have {len(V)}")
-    if not sparsity >= 0:
+    if not 0 <= sparsity < np.inf:
         raise ValueError(f"sparsity {sparsity:g} is out of range (wanted: 0 or more)")

@@ -103,7 +103,7 @@ def family(method: str) -> str:
 def extended_rate(rate: int | None, corpus: Sequence[Recording], extend: Basis | None) -> int:
     """Hz a basis is made for: that of the basis it extends, else the material's highest."""
     if extend is None:
-        return rate or max(each.rate for each in corpus)
+        return max(each.rate for each in corpus) if rate is None else rate
     if rate not in (None, extend.card.rate):
         raise ValueError(
             f"rate {rate} Hz, but model {extend.card.name!r} was made for {extend.card.rate} Hz"

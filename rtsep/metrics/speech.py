@@ -27,7 +27,7 @@ def pesq(reference: ArrayLike, estimate: ArrayLike, rate: int) -> float:
     """Wideband PESQ (ITU-T P.862.2), 1.04..4.64; NaN where it finds no utterance."""
     package = _package("pesq")
     s, e = _pair(reference, estimate, rate)
-    if not s.any():
+    if not (s.any() and e.any()):
         return float("nan")
     try:
         return float(package.pesq(RATE, s, e, "wb"))

@@ -139,8 +139,9 @@ def denoise(
 ) -> list[Written]:
     """Write what the engine keeps of a recording to `target`, and every source below `stems`.
 
-    Stems are 32-bit float WAV by raw masks, whatever strength and gains are; their sum is the
-    recording.  All files appear together at the end, or none does.  The folder `stems` is made.
+    Stems are 32-bit float WAV by raw masks, whatever strength and faders are; their sum is the
+    recording, times the input gain.  All files appear together at the end, or none does.  The
+    folder `stems` is made.
     """
     fit(recording, engine)
     samples = recording.length * recording.channels

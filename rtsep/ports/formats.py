@@ -45,6 +45,8 @@ def subtype_in(container: str, asked: str) -> str:
     """The sample format nearest to the one asked for that a container has: itself, finer, or the
     finest below."""
     held = set(sf.available_subtypes(container))
+    if container != "MP3":  # libsndfile lists MP3's for WAV, too, and cannot write it there
+        held -= {each for each in held if each.startswith("MPEG_")}
     if asked in held:
         return asked
     if asked in LADDER:
