@@ -6,7 +6,8 @@ from live_streams import RATE, Stream
 
 import rtsep
 from models import babble, model, noise, sine
-from rtsep.engine.ladder import CALM, DRY_PATH, LONGEST
+from rtsep.engine.ladder import CALM, LONGEST
+from rtsep.separators.slot import DRY_PATH
 
 
 def test_late_blocks_lead_down_and_calm_leads_up():

@@ -24,7 +24,7 @@ FLOOR = np.float32(1e-12)
 
 @kernel
 def model(W, h, y, rank, bins):
-    """Y <- sum_k h_k W_k + FLOOR, four components at a time.  Audio thread."""
+    """Model: y <- sum_k h_k W_k + FLOOR, four components at a time.  Audio thread."""
     for f in range(bins):
         y[f] = FLOOR
     k = 0
@@ -64,7 +64,7 @@ def correlate(W, q, c, rank, bins):
 
 @kernel
 def ratio(v, y, q, bins):
-    """Q <- v / y.  Audio thread."""
+    """Quotient: q <- v / y.  Audio thread."""
     for f in range(bins):
         q[f] = v[f] / y[f]
 

@@ -80,7 +80,7 @@ def extend(mask, sources, active, bins):
 
 @kernel
 def weighted(mask, weight, gain, sources, bins):
-    """G <- sum_s weight_s m_s.  weight : float64 (>= sources,), linear."""
+    """Gains: g <- sum_s weight_s m_s.  weight : float64 (>= sources,), linear."""
     for f in range(bins):
         gain[f] = 0
     for s in range(sources):
@@ -109,7 +109,7 @@ def audible(mask, weight, opened, gain, share, sources, bins):
 
 @kernel
 def bound(gain, magnitude, least, floor, strength, bins):
-    """G <- 1 - strength + strength max(g, least, min(1, floor / |X|)).
+    """Gains: g <- 1 - strength + strength max(g, least, min(1, floor / |X|)).
 
     least : linear max_attenuation.  floor : magnitude per bin that is left standing, 0 for none.
     """
@@ -131,14 +131,14 @@ def release(gain, previous, slowness, bins):
 
 @kernel
 def blend(gain, other, share, bins):
-    """G <- (1 - share) g + share other."""
+    """Gains: g <- (1 - share) g + share other."""
     for f in range(bins):
         gain[f] += share * (other[f] - gain[f])
 
 
 @kernel
 def apply(spectrum, gain, dry, wet, bins):
-    """X <- (dry + wet g) X.  spectrum : float32 (2, >= bins)."""
+    """Spectrum: X <- (dry + wet g) X.  spectrum : float32 (2, >= bins)."""
     for f in range(bins):
         a = dry + wet * gain[f]
         spectrum[0, f] *= a
@@ -147,7 +147,7 @@ def apply(spectrum, gain, dry, wet, bins):
 
 @kernel
 def multiply(gain, other, bins):
-    """G <- g other."""
+    """Gains: g <- g other."""
     for f in range(bins):
         gain[f] *= other[f]
 

@@ -24,7 +24,7 @@ def projector(W: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @kernel
 def subtract(W, h, x, first, rank, bins):
-    """X <- x - sum_k h_k W_k over rows first .. rank."""
+    """Residual: x <- x - sum_k h_k W_k over rows first .. rank."""
     for k in range(first, rank):
         a = h[k]
         for f in range(bins):

@@ -43,9 +43,9 @@ class Engine(Stream):
     linked : one mask for all channels; else one each.
     unknown : whether there is a source beside the known ones; by default there is, unless some
     models are to be kept and others removed.  keep : names of the sources to keep.
-    max_block : samples a block at most in a live stream.  The masks of a network that needs a
-    worker thread take ceil(max_block / hop) + 1 hops, and later ones are held over and counted.
-    10.7 ms unless given.
+    max_block : samples a block at most in a live stream, 10.7 ms of them unless given.  The masks
+    of a network that needs a worker thread take ceil(max_block / hop) + 1 hops, and later ones are
+    held over and counted.
     options : of the separator, see `rtsep.separators.options.Options`.
     parameters : initial values by id, as `set` takes them.
     """
@@ -158,9 +158,9 @@ class Engine(Stream):
     def separate(self, block: NDArray[Any]) -> Samples:
         """The next samples of every source by its raw mask: float32 (sources, channels, n).
 
-        Their sum is the input, `latency` samples later.  Call it from the first block on: sources
-        fade in over one window where `process` was called before, and after a swap, whose fade
-        then ends at once.
+        Their sum is the input times `input_gain`, `latency` samples later.  Call it from the first
+        block on: sources fade in over one window where `process` was called before, and after a
+        swap, whose fade then ends at once.
         """
         x = planes(block, self.channels)
         end_fade(self._state)

@@ -14,7 +14,7 @@ from rtsep.dsp.masks import apply, audible, blend, bound, multiply, release, sha
 from rtsep.dsp.spectra import add_power, power_to_magnitude, to_frame, to_spectrum
 from rtsep.engine.delay import hold_back, look, must_restart
 from rtsep.engine.glides import glide
-from rtsep.engine.ladder import DRY_PATH, effort
+from rtsep.engine.ladder import effort
 from rtsep.engine.state import (
     BLEND,
     FREEZE,
@@ -28,6 +28,7 @@ from rtsep.engine.state import (
     STRENGTH,
     VALUE,
 )
+from rtsep.separators.slot import DRY_PATH
 
 
 @kernel

@@ -1,6 +1,6 @@
 """What happens where the time is too short.
 
-Three late blocks within a second are one step down: half the iterations, then the unknown basis
+Three late blocks within a second are one step down: one alternation a hop, then the unknown basis
 held, then the dry path faded in, in time with what it replaces, and the separator at rest.  Calm
 is a step up again; a step that was too early makes the next wait longer.  None of it happens
 offline, or where blocks come faster than time: output then depends on input alone.
@@ -9,8 +9,8 @@ offline, or where blocks come faster than time: output then depends on input alo
 import numpy as np
 
 from rtsep.dsp.kernel import kernel
+from rtsep.separators.slot import DRY_PATH, FULL, HELD
 
-FULL, FEWER, HELD, DRY_PATH = range(4)  # rungs
 LATE = 3.0  # late blocks; one a second is forgotten
 CALM, LONGEST = 2.0, 60.0  # s without a late block before a step up
 RELAPSE = 10.0  # s after a step up within which one down says that it was too early

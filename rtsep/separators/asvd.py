@@ -1,6 +1,6 @@
 """Orthogonal known bases in closed form; the unseen source in the residual's subspace.
 
-Per hop: h0 = P v, the residual's leading subspace W1 follows, h1 = W1 v, and the masks are the
+Per hop: h0 = P v, the residual's leading subspace W1 follows, h1 = W1 v, and the masks are
 made from max(W h, 0) (Ludvigsen, ASVD slides: projection onto v >= 0).
 """
 
@@ -12,7 +12,7 @@ from rtsep.dsp.activations import correlate
 from rtsep.dsp.kernel import kernel, native
 from rtsep.dsp.projections import follow, parts, straighten, subtract
 from rtsep.separators.rules import is_silent, share_out
-from rtsep.separators.slot import SLOT_TYPE
+from rtsep.separators.slot import HELD, SLOT_TYPE
 
 
 @kernel
@@ -26,7 +26,7 @@ def fit(slot, lane):
     if rank > known:
         for k in range(known, rank + 1):
             lane.c[k] = 0
-        if slot.frozen == 0 and slot.effort < 2 and not is_silent(slot, lane):
+        if slot.frozen == 0 and slot.effort < HELD and not is_silent(slot, lane):
             for f in range(active):
                 lane.u[f] = lane.q[f]
             follow(

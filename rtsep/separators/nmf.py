@@ -13,7 +13,7 @@ from rtsep.dsp.activations import model, solve
 from rtsep.dsp.bases import adapt
 from rtsep.dsp.kernel import kernel, native
 from rtsep.separators.rules import is_silent, share_out, total_of
-from rtsep.separators.slot import SLOT_TYPE
+from rtsep.separators.slot import FULL, HELD, SLOT_TYPE
 
 LEAST_SHARE = np.float32(1e-7)  # least activation, relative to the frame's sum
 
@@ -31,12 +31,13 @@ def fit(slot, lane):
     total = total_of(lane.u, slot.active)
     lane.peak = max(total, lane.peak * np.float32(0.9999))
     floor = LEAST_SHARE * total + np.float32(1e-12)
-    still = slot.frozen != 0 or slot.effort > 1 or slot.rank == slot.known or is_silent(slot, lane)
+    held = slot.frozen != 0 or slot.effort >= HELD
+    still = held or slot.rank == slot.known or is_silent(slot, lane)
     prior = (1 - slot.rho) * slot.pseudo_count * lane.peak
     for k in range(slot.rank):
         lane.h[k] = max(lane.h[k], floor)
         lane.previous[k] = lane.h[k]
-    alternations = slot.alternations if slot.effort == 0 else 1
+    alternations = slot.alternations if slot.effort == FULL else 1
     for turn in range(alternations):
         solve(
             slot.divergence, slot.steps, lane.W, lane.u, lane.h, lane.previous, slot.sparsity,

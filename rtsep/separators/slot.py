@@ -12,7 +12,7 @@ delay                                      hops between the newest frame and the
 worker                                     address of the WORKER record of a network
 lanes, bins, active                        lanes in use, bins F, bins the model knows
 sources, known, rank                       sources, known components K0, all components K
-effort                                     0 all, 1 fewer steps, 2 no learning, 3 none
+effort                                     the rung of the ladder: FULL .. DRY_PATH
 modelled                                   sources that the basis explains: the first ones
 first            (SOURCES + 1,)            component range of every source
 lane.v           (BINS,)                   in: magnitude of the frame
@@ -30,6 +30,7 @@ import numpy as np
 from rtsep.dsp.records import record_type
 
 BINS, RANK, UNKNOWN, SOURCES, CHANNELS = 1040, 256, 32, 8, 8
+FULL, ONE_ALTERNATION, HELD, DRY_PATH = range(4)  # of slot.effort; HELD learns nothing
 
 LANE = record_type(
     ("peak", np.float32),

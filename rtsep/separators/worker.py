@@ -32,7 +32,7 @@ from rtsep.dsp.programs import interpret
 from rtsep.dsp.records import record_type
 from rtsep.dsp.stream import PHASES
 from rtsep.dsp.times import HISTOGRAM, enter
-from rtsep.separators.slot import BINS, CHANNELS
+from rtsep.separators.slot import BINS, CHANNELS, DRY_PATH
 
 RING = 32  # frames under way at most
 DELAYS = 24  # hops that a mask may take; less than RING
@@ -133,7 +133,7 @@ def hand_over(worker, slot):
             )  # fmt: skip
         worker.frame_of[place] = number
     give(worker.words, ASKED, number + 1)
-    if slot.effort > 2:
+    if slot.effort >= DRY_PATH:
         return
     if worker.synchronous != 0:
         while answer(worker):
