@@ -2,9 +2,10 @@
 
     engine = rtsep.Engine("speech", rate=48000)
     cleaned = engine.process(block)                  # block by block, engine.latency samples late
-    stems = rtsep.separate(samples, rate, "speech")  # a whole recording, every source of it
+    cleaned = rtsep.denoise(samples, rate)           # a whole recording at once
+    stems = rtsep.separate(samples, rate, "speech")  # every source of it
 
-Engine, separate : what separates.  load, save, models : model files, by path or name.
+Engine, denoise, separate : what separates.  load, save, models : model files, by path or name.
 Basis, Network : a model, with its Card or NetworkCard; CardError where it cannot be used.
 Parameter, Meters, Snapshot : what an engine is set to, what it tells, what it has learned.
 `rtsep.learn.learn_basis` makes a model of recordings, `rtsep.metrics` says how good a result is.
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from rtsep.artefacts.library import load, save
     from rtsep.artefacts.library import names as models
     from rtsep.artefacts.network import Network
-    from rtsep.engine.batch import separate
+    from rtsep.engine.batch import denoise, separate
     from rtsep.engine.engine import Engine
     from rtsep.engine.meters import Meters
     from rtsep.engine.parameters import Parameter
@@ -40,6 +41,7 @@ _HOMES = {
     "NetworkCard": "artefacts.card",
     "Parameter": "engine.parameters",
     "Snapshot": "engine.snapshots",
+    "denoise": "engine.batch",
     "load": "artefacts.library",
     "models": "artefacts.library:names",
     "save": "artefacts.library",
@@ -57,6 +59,7 @@ __all__ = [
     "Parameter",
     "Snapshot",
     "__version__",
+    "denoise",
     "load",
     "models",
     "save",

@@ -329,16 +329,37 @@ def test_the_batch_call_names_its_sources():
     assert list(rtsep.separate(x, RATE, "bypass")) == ["all"]
 
 
+@pytest.mark.parametrize("shape", [(3000,), (1, 3000), (2, 3000)])
+def test_a_whole_recording_is_denoised_as_a_stream_is_and_in_time(shape):
+    x, models = noise(*shape) if len(shape) == 2 else noise(1, *shape)[0], pair(rate=RATE)
+    given = {"keep": "fan", "strength": 0.7, "max_attenuation": 40}
+    cleaned = rtsep.denoise(x, RATE, models, latency="low", **given)
+    engine = rtsep.Engine(models, rate=RATE, channels=len(np.atleast_2d(x)), latency="low", **given)
+    late = np.pad(np.atleast_2d(x), ((0, 0), (0, engine.latency)))
+    blocks = [late[:, i : i + 100] for i in range(0, late.shape[1], 100)]
+    expected = np.hstack([engine.process(block) for block in blocks])
+    assert cleaned.shape == shape
+    assert np.array_equal(np.atleast_2d(cleaned), expected[:, engine.latency :])
+    assert np.allclose(rtsep.denoise(x, RATE, models, strength=0), x, atol=1e-6)
+
+
+def test_a_recording_is_denoised_by_the_shipped_network_unless_told():
+    x = noise(1, 3000)[0]
+    assert np.array_equal(rtsep.denoise(x, RATE), rtsep.denoise(x, RATE, "nes-speech-medium"))
+
+
 @pytest.mark.parametrize("kind", ["i2", "i4", "u1", "?", "c8"])
-def test_the_batch_call_refuses_what_is_no_sound(kind):
+@pytest.mark.parametrize("call", [rtsep.separate, rtsep.denoise])
+def test_the_batch_calls_refuse_what_is_no_sound(call, kind):
     with pytest.raises(TypeError, match=str(np.dtype(kind))):
-        rtsep.separate(np.ones(1000, kind), 48000, "bypass")
+        call(np.ones(1000, kind), 48000, "bypass")
 
 
 @pytest.mark.parametrize("shape", [(), (1, 2, 3)])
-def test_the_batch_call_refuses_another_shape(shape):
+@pytest.mark.parametrize("call", [rtsep.separate, rtsep.denoise])
+def test_the_batch_calls_refuse_another_shape(call, shape):
     with pytest.raises(ValueError, match="shape"):
-        rtsep.separate(np.ones(shape, np.float32), 48000, "bypass")
+        call(np.ones(shape, np.float32), 48000, "bypass")
 
 
 def test_settings_are_of_one_moment():

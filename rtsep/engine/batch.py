@@ -1,15 +1,42 @@
 """A whole recording at once: the stream, its delay taken off."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rtsep.artefacts.library import DEFAULT
 from rtsep.dsp.stream import LOUDEST
 from rtsep.engine.blocks import Samples, planes
 from rtsep.engine.engine import Engine
 from rtsep.engine.models import Model
+from rtsep.engine.parameters import Value
+
+
+def denoise(
+    samples: NDArray[Any],
+    rate: int,
+    model: Model | Sequence[Model] = DEFAULT,
+    *,
+    latency: str = "high",
+    linked: bool = True,
+    unknown: bool | None = None,
+    keep: str | Sequence[str] | None = None,
+    options: dict[str, Any] | None = None,
+    **parameters: Value,
+) -> Samples:
+    """What is kept of a whole recording, in time with it: float32 of the shape of `samples`.
+
+    samples : float (n,) or (channels, n), full scale 1.  All else is as for an `Engine`, and so is
+    the result, to the bit.  ValueError for NaN, Inf or samples over `LOUDEST`.
+    """
+    given: dict[str, Any] = {"keep": keep, **parameters}
+    engine = Engine(
+        model, rate=rate, channels=_channels(samples), latency=latency, linked=linked,
+        unknown=unknown, options=options, **given,
+    )  # fmt: skip
+    return _in_time(engine.process, samples, engine).reshape(samples.shape)
 
 
 def separate(
@@ -27,6 +54,16 @@ def separate(
     samples : float (n,) or (channels, n), full scale 1.  Bit-identical to streaming it through an
     `Engine` of the same latency mode.  ValueError for NaN, Inf or samples over `LOUDEST`.
     """
+    engine = Engine(
+        model, rate=rate, channels=_channels(samples), latency=latency, linked=linked,
+        unknown=unknown, options=options,
+    )  # fmt: skip
+    stems = _in_time(engine.separate, samples, engine)
+    return dict(zip(engine.sources, stems.reshape(-1, *samples.shape), strict=True))
+
+
+def _channels(samples: NDArray[Any]) -> int:
+    """How many there are; ValueError for what is no recording."""
     if not isinstance(samples, np.ndarray) or samples.ndim not in (1, 2):
         shape = getattr(samples, "shape", type(samples).__name__)
         raise ValueError(f"samples have shape {shape} (wanted: (n,) or (channels, n))")
@@ -34,17 +71,11 @@ def separate(
     if broken.any():
         place = int(np.argmax(broken.reshape(-1, samples.shape[-1]).any(axis=0)))
         raise ValueError(f"sample {place} is not within -{LOUDEST:g}..{LOUDEST:g}")
-    engine = Engine(
-        model,
-        rate=rate,
-        channels=1 if samples.ndim == 1 else samples.shape[0],
-        latency=latency,
-        options=options,
-        unknown=unknown,
-        linked=linked,
-    )
+    return 1 if samples.ndim == 1 else samples.shape[0]
+
+
+def _in_time(step: Callable[[Samples], Samples], samples: NDArray[Any], engine: Engine) -> Samples:
+    """What a step of the engine makes of all of it, (..., channels, n), without the delay."""
     x = planes(samples, engine.channels)
     delay = np.zeros((engine.channels, engine.latency), np.float32)
-    stems = engine.separate(np.concatenate([x, delay], axis=1))
-    stems = stems[:, :, engine.latency :].reshape(len(engine.sources), *samples.shape)
-    return dict(zip(engine.sources, stems, strict=True))
+    return step(np.concatenate([x, delay], axis=1))[..., engine.latency :]
