@@ -4,13 +4,15 @@ A JACK server of its own on a dummy device calls for a block of 128 samples ever
 many as --block says, through two streams as for two devices on two clocks, with a default model and
 its unknown source learning, or with another model, in another mode.  The dummy device is silent, so
 the input's callback is handed prepared noise; what is played is compared with it: `delay` is how
-many samples it is behind, exactly.  Linux, with jackd installed.
+many samples it is behind, exactly.  --trace, as root and for a quarter of an hour at most: what the
+cores did meanwhile.  Linux, with jackd installed.
 """
 
 import argparse
 import os
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from circumstances import Row, arguments, host_time, measured
 from measure_memory import resident
 from numba import carray, types
 from specimens import babble, random_model
+from tracing import traced
 
 import rtsep
 from rtsep.dsp.machine import call, pointer_to
@@ -152,15 +155,22 @@ def main() -> None:
     parser.add_argument("--block", type=int, default=128, help="samples, a power of two")
     parser.add_argument("--model", help="a noise of 64 components otherwise")
     parser.add_argument("--latency", default="low")
+    parser.add_argument("--trace", action="store_true", help="what the cores did, by the kernel")
     given = parser.parse_args()
-    with measured(given.json) as report, servers.jack(given.block, RATE) as server:
+    trace = traced() if given.trace else nullcontext(lambda windows: [Row() for _ in windows])
+    with (
+        measured(given.json) as report,
+        servers.jack(given.block, RATE) as server,
+        trace as meanwhile,
+    ):
         os.environ.update(server.env)
         rows, begin = listen(given)
         report.table("every minute", rows)
         report.table("in all", [summary(rows, given.block)])
         for whose, book in (("late blocks", ours), ("late in the bare loop", control)):
             if book[pauses.COUNT]:
-                report.table(whose, pauses.late(book, begin))
+                pairs = zip(pauses.late(book, begin), meanwhile(pauses.windows(book)), strict=True)
+                report.table(whose, [row | more for row, more in pairs])
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import numba
 import numpy as np
 from circumstances import Row
 from numba import carray
+from tracing import Window
 
 from rtsep.dsp.machine import call, call_for, pointer_to
 
@@ -158,6 +159,12 @@ def unheld(book: Any, period: int) -> tuple[int, int]:
     few = ((wall > period) & (each < 0.01 * wall) for each in (held, stolen))
     held_little, stolen_little = map(int, map(np.count_nonzero, few))
     return held_little, stolen_little
+
+
+def windows(book: Any) -> list[Window]:
+    """When and where what is in the book happened."""
+    ends = ((int(row[0]), int(row[0] + row[2]), int(row[9])) for row in _rows(book))
+    return [Window(*each, thread=int(book[SELF])) for each in ends]
 
 
 def late(book: Any, begin: float) -> list[Row]:
