@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,11 +99,12 @@ def say(words: str) -> None:
 
 
 def load_kernels() -> None:
-    """Import the compiled part; the first time on a machine takes a while and says so."""
+    """Compile all there is to compile, the first time on a machine, and say so."""
     from rtsep.dsp.kernel import is_compiled
 
     if not is_compiled():
         say("compiling for this processor, this once (up to a minute)")
+        import_module("rtsep.engine.engine")
 
 
 def make_engine(
