@@ -95,3 +95,11 @@ def test_the_batch_call_is_in_time_with_its_input(mode, shape):
     stems = rtsep.separate(x, 48000, pair(), latency=mode)
     assert all(stem.shape == x.shape for stem in stems.values())
     np.testing.assert_allclose(sum(stems.values()), x, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(0,), (1,), (2, 777)])
+def test_what_is_kept_of_a_recording_is_in_time_with_it(shape):
+    x = noise(*shape)
+    kept = rtsep.denoise(x, 48000, pair(), keep=["voice", "fan"])
+    assert kept.shape == x.shape
+    np.testing.assert_allclose(kept, x, atol=1e-6)

@@ -59,7 +59,8 @@ def separate(
         unknown=unknown, options=options,
     )  # fmt: skip
     stems = _in_time(engine.separate, samples, engine)
-    return dict(zip(engine.sources, stems.reshape(-1, *samples.shape), strict=True))
+    stems = stems.reshape(len(engine.sources), *samples.shape)
+    return dict(zip(engine.sources, stems, strict=True))
 
 
 def _channels(samples: NDArray[Any]) -> int:
