@@ -343,9 +343,13 @@ def test_a_whole_recording_is_denoised_as_a_stream_is_and_in_time(shape):
     assert np.allclose(rtsep.denoise(x, RATE, models, strength=0), x, atol=1e-6)
 
 
-def test_a_recording_is_denoised_by_the_shipped_network_unless_told():
-    x = noise(1, 3000)[0]
-    assert np.array_equal(rtsep.denoise(x, RATE), rtsep.denoise(x, RATE, "nes-speech-medium"))
+def test_the_shipped_network_separates_unless_told():
+    x, shipped = noise(1, 3000)[0], "nes-speech-medium"
+    assert np.array_equal(rtsep.denoise(x, RATE), rtsep.denoise(x, RATE, shipped))
+    stems, expected = rtsep.separate(x, RATE), rtsep.separate(x, RATE, shipped)
+    assert all(np.array_equal(stems[name], expected[name]) for name in expected)
+    streamed, expected = (rtsep.Engine(*model, rate=RATE).process(x) for model in ((), (shipped,)))
+    assert np.array_equal(streamed, expected)
 
 
 @pytest.mark.parametrize("kind", ["i2", "i4", "u1", "?", "c8"])

@@ -42,7 +42,7 @@ def denoise(
 def separate(
     samples: NDArray[Any],
     rate: int,
-    model: Model | Sequence[Model] = "speech",
+    model: Model | Sequence[Model] = DEFAULT,
     *,
     latency: str = "high",
     options: dict[str, Any] | None = None,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.artefacts.basis import Basis
+from rtsep.artefacts.library import DEFAULT
 from rtsep.artefacts.network import Network
 from rtsep.engine import snapshots
 from rtsep.engine.bands import read_spectra
@@ -38,7 +39,8 @@ _process = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, *[ctypes.c_int64] * 4)
 class Engine(Stream):
     """Separates known sources from the rest, block by block.
 
-    model : a name, a path, a loaded model, "bypass", or a list of models.
+    model : a name, a path, a loaded model, "bypass", or a list of models; the shipped network for
+    speech unless given.
     rate : Hz, 8000..192000.  channels : 1..8.  latency : "low", "medium" or "high".
     linked : one mask for all channels; else one each.
     unknown : whether there is a source beside the known ones; by default there is, unless some
@@ -52,7 +54,7 @@ class Engine(Stream):
 
     def __init__(
         self,
-        model: Model | Sequence[Model] = "speech",
+        model: Model | Sequence[Model] = DEFAULT,
         *,
         rate: int = 48000,
         channels: int = 1,
