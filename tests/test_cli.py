@@ -96,6 +96,63 @@ def test_a_file_that_ends_early_is_denoised_and_told(noisy, fan):
     assert sf.info("out.wav").frames == 30000
 
 
+def test_a_folder_is_denoised_file_by_file(fan):
+    rates = {"a.wav": 16000, "c.wav": 16000, "deep/b.flac": 8000}
+    Path("field/deep").mkdir(parents=True)
+    for place, rate in rates.items():
+        sf.write(f"field/{place}", babble(20000), rate)
+    Path("field/notes.txt").write_text("no sound")
+    done = rtsep("denoise", "field", "clean", "-m", fan, "--stems", "stems", "--json")
+    reports = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["input"] for each in reports] == [f"field/{place}" for place in rates]
+    assert sum(path.is_file() for path in Path("clean").rglob("*")) == len(rates)
+    for place in rates:
+        alone = f"alone{Path(place).suffix}"
+        rtsep("denoise", f"field/{place}", alone, "-m", fan)
+        assert np.array_equal(sf.read(f"clean/{place}")[0], sf.read(alone)[0])
+        stems = sum(sf.read(f"stems/{place}/{name}.wav")[0] for name in ("fan", "unknown"))
+        assert np.abs(stems - sf.read(f"field/{place}")[0]).max() <= 1e-6
+
+
+def test_a_file_that_cannot_be_denoised_is_left_out_of_a_folder(noisy, fan):
+    Path("field").mkdir()
+    Path("field/a.wav").write_bytes(b"not a sound")
+    Path("field/b.wav").write_bytes(Path(noisy).read_bytes())
+    done = rtsep("denoise", "field", "clean", "-m", fan, "--json", code=2)
+    broken, whole = map(json.loads, done.stdout.splitlines())
+    assert "a.wav is not a sound file" in broken["error"]
+    assert whole["outputs"][0]["path"] == os.path.abspath("clean/b.wav")
+    assert done.stderr.splitlines()[-1] == "rtsep: 1 of 2 files left out"
+    assert [each.name for each in Path("clean").iterdir()] == ["b.wav"]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["field/clean"], "lies in the input field"),
+        (["field"], "lies in the input field"),
+        (["clean", "--stems", "field/stems"], "lies in the input field"),
+        (["{noisy}"], "is a file, the input field a folder"),
+        (["clean", "-m", "nothing"], "nothing: no such model"),
+        (["clean", "--set", "wind=1"], "wind"),
+        (["clean", "--keep", "wind"], "no source 'wind'"),
+    ],
+)
+def test_what_no_file_of_a_folder_can_do_is_refused_at_once(noisy, fan, words, reason):
+    Path("field").mkdir()
+    for name in "ab":
+        Path(f"field/{name}.wav").write_bytes(Path(noisy).read_bytes())
+    given = ["denoise", "field", *(word.format(noisy=noisy) for word in words)]
+    assert reason in refused(*given, *([] if "-m" in words else ["-m", fan]))
+    assert sorted(each.name for each in Path().rglob("*.wav")) == ["a.wav", "b.wav", noisy]
+
+
+def test_an_empty_folder_is_refused(fan):
+    Path("field").mkdir()
+    assert "no sound file in it" in refused("denoise", "field", "clean", "-m", fan)
+    assert not Path("clean").exists()
+
+
 def test_sound_goes_into_a_file_alone(noisy, fan):
     for words in (["denoise", noisy, "-"], ["live", "--input-file", noisy, "--output-file", "-"]):
         assert "output '-'" in refused(*words, "-m", fan)
@@ -249,7 +306,8 @@ def test_bad_sound_is_refused(tmp_path, make, command):
     done = rtsep(*words, "--model", "bypass", code=2)
     *_, line = done.stderr.splitlines()
     assert line.startswith("rtsep: ")
-    assert BAD_SOUND[make] in line
+    among = (make, command) == (folder, "denoise")  # a folder of files is another thing
+    assert ("a file, the input in.wav a folder" if among else BAD_SOUND[make]) in line
     assert (tmp_path / "out.wav").read_text() == "precious"
     assert {path.name for path in tmp_path.iterdir()} <= {"in.wav", "out.wav"}
 

@@ -15,6 +15,7 @@ from rtsep.cli.learn import learn
 from rtsep.cli.live import live
 from rtsep.cli.midi import midi
 from rtsep.cli.models import models
+from rtsep.cli.options import one_line
 from rtsep.cli.preset import preset
 from rtsep.cli.remote import bypass, get, set_, teach, watch
 from rtsep.cli.route import route
@@ -55,15 +56,6 @@ def root(
     ] = False,
 ) -> None:
     """Separate the sound you know from everything else, live."""
-
-
-def one_line(error: Exception) -> str:
-    """What went wrong, with the file's name first where there is one."""
-    if isinstance(error, OSError) and error.strerror:
-        words = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
-    else:
-        words = str(error)
-    return " ".join(words.split())
 
 
 def refuse(error: Exception) -> None:

@@ -98,6 +98,15 @@ def say(words: str) -> None:
         listener(words)
 
 
+def one_line(error: Exception) -> str:
+    """What went wrong, with the file's name first where there is one."""
+    if isinstance(error, OSError) and error.strerror:
+        words = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    else:
+        words = str(error)
+    return " ".join(words.split())
+
+
 def load_kernels() -> None:
     """Compile all there is to compile, the first time on a machine, and say so."""
     from rtsep.dsp.kernel import is_compiled
