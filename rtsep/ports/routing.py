@@ -14,7 +14,7 @@ from rtsep.ports.virtual import OURS, Virtual, default_of, hardware, release, se
 
 
 @dataclass(frozen=True)
-class Route:
+class Routing:
     """Names of the server's source and sink that a stream runs between."""
 
     source: str
@@ -55,7 +55,7 @@ def _other(devices: Sequence[Any], default: str, wanted: str | None, what: str) 
     return default if default in names else str(hardware(names, default) or names[0])
 
 
-def route(virtual: Virtual, wanted: str | None = None) -> Route:
+def route(virtual: Virtual, wanted: str | None = None) -> Routing:
     """From the microphone into the virtual one, or from the virtual speaker to the real one.
 
     wanted : the real device by part of its name or description; the default otherwise.
@@ -63,9 +63,9 @@ def route(virtual: Virtual, wanted: str | None = None) -> Route:
     with server() as pulse:
         if virtual.playback:
             sink = _other(pulse.sink_list(), default_of(pulse, "sink"), wanted, "output")
-            return Route(f"{virtual.sink}.monitor", sink, virtual)
+            return Routing(f"{virtual.sink}.monitor", sink, virtual)
         source = _other(pulse.source_list(), default_of(pulse, "source"), wanted, "input")
-        return Route(source, virtual.sink, virtual)
+        return Routing(source, virtual.sink, virtual)
 
 
 def _wait(done: Callable[[], bool], seconds: float = 2.0) -> None:
@@ -106,7 +106,7 @@ def default_device(virtual: Virtual) -> Iterator[None]:
 @contextmanager
 def routed(
     virtual: Virtual, wanted: str | None = None, channels: int = 1, stems: Sequence[str] = ()
-) -> Iterator[Route]:
+) -> Iterator[Routing]:
     """A virtual device for as long as a stream uses it; a lasting one stays."""
     chosen = route(virtual, wanted)
     up(virtual, channels=channels, stems=stems)
