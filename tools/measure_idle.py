@@ -37,7 +37,7 @@ def load(engine: rtsep.Engine, block: int, seconds: float, idle: bool) -> Row:
     """Share of a core that a silent stream takes."""
     route = find_route("system", "system", host_api="jack")
     with SoundcardStream(engine, route, block=block), engine.seal():
-        engine._state["ladder"] = idle
+        engine._state["real_time"] = idle
         time.sleep(2)
         hops, spent, begin = engine.meters().idle_hops, time.process_time(), time.monotonic()
         time.sleep(seconds)

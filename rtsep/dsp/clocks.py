@@ -18,15 +18,15 @@ LATEST = 0.1  # s that an error may stay
 FARTHEST = 2e-3  # of a period, from what the rate says
 
 CLOCK = record_type(
-    ("started", np.int64),
-    ("span", np.int64),
-    ("largest", np.int64),
-    ("time", np.float64),
-    ("period", np.float64),
-    ("first", np.float64),
-    ("age", np.float64),
-    ("jitter", np.float64),
-    ("astray", np.float64),
+    ("started", np.int64),  # whether there is a line
+    ("span", np.int64),  # samples of the last block; the output's alone
+    ("largest", np.int64),  # samples of the largest block
+    ("time", np.float64),  # s, of the last callback, without its jitter
+    ("period", np.float64),  # s per sample
+    ("first", np.float64),  # s, of the first callback
+    ("age", np.float64),  # s since the line began
+    ("jitter", np.float64),  # s, the largest error while the line was young
+    ("astray", np.float64),  # s that errors have been larger
 )
 
 

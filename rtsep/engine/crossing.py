@@ -37,37 +37,36 @@ FARTHEST = 1e-3  # of the ratio from one
 
 CROSSING = record_type(
     # fixed before the streams start
-    ("engine", np.int64),
-    ("rate", np.int64),
+    ("engine", np.int64),  # address of an engine's record, 0 for none
+    ("rate", np.int64),  # Hz, nominal of both
     ("channels", np.int64),
-    ("C", np.float32, (PHASES + 1, TAPS)),
+    ("C", np.float32, (PHASES + 1, TAPS)),  # the resampler's `phases`
     # between the threads
-    ("words", np.int64, (32,)),
-    ("moments", np.float64, (MOMENTS, 3)),
-    ("ring", np.float32, (CHANNELS, RING + TAPS)),
-    ("clock", CLOCK, (2,)),
+    ("words", np.int64, (32,)),  # samples WRITTEN, MOMENTs: the input's; RESTARTs: the output's
+    ("moments", np.float64, (MOMENTS, 3)),  # ring: s, samples written by then, s per sample
+    ("ring", np.float32, (CHANNELS, RING + TAPS)),  # samples; its first TAPS again at its end
+    ("clock", CLOCK, (2,)),  # INPUT and OUTPUT
     # the input's thread
-    ("restarted", np.int64),
-    ("deposits", np.int64),
+    ("restarted", np.int64),  # number of the RESTART that is done
+    ("deposits", np.int64),  # blocks so far
+    ("flags", np.int64),  # blocks that the input's device flagged; in no meter
     # the output's thread
-    ("primed", np.int64),
-    ("priming", np.int64),
-    ("room", np.int64),
-    ("target", np.int64),
-    ("whole", np.int64),
-    ("part", np.float64),
-    ("ratio", np.float64),
-    ("integral", np.float64),
-    ("error", np.float64),
-    ("age", np.float64),
-    ("level", np.float64),
-    ("missing", np.float64),
-    ("astray", np.float64),
-    ("c", np.float32, (TAPS,)),
-    # meters
-    ("flags", np.int64),
-    ("starved", np.int64),
-    ("restarts", np.int64),
+    ("primed", np.int64),  # whether samples are taken out
+    ("priming", np.int64),  # samples of silence left before that
+    ("room", np.int64),  # samples of the target that are for jitter
+    ("target", np.int64),  # samples, what the fill is to be
+    ("whole", np.int64),  # place of the next sample to be made, in samples written,
+    ("part", np.float64),  # and what is between, 0..1
+    ("ratio", np.float64),  # samples taken out for each one played
+    ("integral", np.float64),  # of the ratio less one: how much faster the input's clock is
+    ("age", np.float64),  # s that samples have been taken out
+    ("level", np.float64),  # 0..1, fading out and in where samples are missing
+    ("missing", np.float64),  # s that samples have been missing
+    ("astray", np.float64),  # s that the fill has been off by more than blocks make
+    ("c", np.float32, (TAPS,)),  # scratch: the filter for `part`
+    # its meters
+    ("starved", np.int64),  # blocks that lacked samples
+    ("restarts", np.int64),  # times it began anew
 )
 CROSSING_TYPE: Any = numba.from_dtype(CROSSING)
 CROSSING_POINTER = types.CPointer(CROSSING_TYPE)
@@ -185,7 +184,7 @@ def steer(cross, written, n):
     if abs(x) < FARTHEST and cross.age > PROPORTIONAL:
         cross.integral += w * w * seconds * e / cross.rate
     cross.ratio = 1 + min(max(x, -FARTHEST), FARTHEST)
-    cross.error, cross.age = e, cross.age + seconds
+    cross.age += seconds
     largest = cross.clock[INPUT].largest + cross.clock[OUTPUT].largest
     if abs(e) > max(1e-2 * cross.rate, np.float64(largest)):
         cross.astray += seconds

@@ -130,7 +130,7 @@ class Engine(Stream):
     def _settle(self) -> None:
         self._publish()
         settle(self._state["glides"])
-        settle(self._state["slot"][self._slot]["gains"])
+        settle(self._state["slot"][self._slot]["glides"])
 
     def reset(self) -> None:
         """Forget all sound heard: bit for bit as new, parameters kept.  Not while live."""
@@ -236,7 +236,7 @@ class Engine(Stream):
             self._keep = before
             raise
         self._publish()
-        settle(self._state["slot"][index]["gains"])
+        settle(self._state["slot"][index]["glides"])
         self._state["requested"] = index
 
     def snapshot(self) -> Snapshot:

@@ -69,7 +69,7 @@ def weigh(state, slot, lane, gain):
     Where o_s opens source s, a bin is o = sum_s o_s m_s of what it was, and all else (gains, the
     limit of attenuation, the floor, strength) is as if nothing but that had been there.
     """
-    weights, opened, share = slot.gains[VALUE, GAIN:], slot.gains[VALUE, OPEN:], state.power
+    weights, opened, share = slot.glides[VALUE, GAIN:], slot.glides[VALUE, OPEN:], state.power
     muted = False
     for s in range(slot.sources):
         muted = muted or opened[s] < 1
@@ -82,7 +82,7 @@ def weigh(state, slot, lane, gain):
         np.float32(state.glides[VALUE, NOISE_FLOOR]), np.float32(state.glides[VALUE, STRENGTH]),
         state.bins,
     )  # fmt: skip
-    release(gain, lane.held, np.float32(state.glides[VALUE, RELEASE]), state.bins)
+    release(gain, lane.last_gain, np.float32(state.glides[VALUE, RELEASE]), state.bins)
     if muted:
         multiply(gain, share, state.bins)
 
@@ -91,8 +91,8 @@ def weigh(state, slot, lane, gain):
 def decide(state, slot, gain):
     """Gain of every lane from one slot: glides, masks, weights, mutes."""
     for s in range(slot.sources):
-        glide(slot.gains, GAIN + s)
-        glide(slot.gains, OPEN + s)
+        glide(slot.glides, GAIN + s)
+        glide(slot.glides, OPEN + s)
     separate(state, slot)
     for i in range(state.lanes):
         weigh(state, slot, slot.lane[i], gain[i])

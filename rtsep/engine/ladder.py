@@ -51,7 +51,7 @@ def step_up(state):
 def judge(state, n, begin, end):
     """Take account of a block of n samples that was worked on from `begin` to `end`, in ns."""
     keep_pace(state, begin)
-    if state.ladder == 0 or state.paced == 0:
+    if state.real_time == 0 or state.paced == 0:
         state.rung, state.strain = FULL, 0
         return
     seconds = np.float64(n) / state.rate
@@ -71,7 +71,7 @@ def judge(state, n, begin, end):
 @kernel(exact=True)
 def rung_of(state):
     """The rung, where there is a ladder at all."""
-    return state.rung if state.ladder != 0 else FULL
+    return state.rung if state.real_time != 0 else FULL
 
 
 @kernel(exact=True)

@@ -42,7 +42,7 @@ def latch_all(state):
         latch(state.glides, column, state.spans[column])
     for i in range(2):
         for column in range(2 * SOURCES):
-            latch(state.slot[i].gains, column, state.spans[STRENGTH])
+            latch(state.slot[i].glides, column, state.spans[STRENGTH])
 
 
 @kernel(exact=True)
@@ -56,7 +56,7 @@ def take_in(state, x, start, count, channel_step, sample_step):
             if not abs(a) <= MOST:  # also true of NaN
                 a = np.float32(0)
                 state.nonfinite += 1
-            state.dry[c, (state.at + i) % DRY] = a
+            state.dry[c, (state.dry_at + i) % DRY] = a
             state.hop_in[c, state.fill + i] = a * gain
             if a != 0:
                 state.loud = 1
@@ -76,7 +76,7 @@ def give_out(state, y, start, count, channel_step, sample_step):
         passed = (state.fill + i + 1) / state.hop
         level = np.float32(state.level + passed * (state.next_level - state.level))
         for c in range(state.channels):
-            dry = state.dry[c, (state.at + i + DRY - state.latency) % DRY]
+            dry = state.dry[c, (state.dry_at + i + DRY - state.latency) % DRY]
             a = (1 - bypass) * (state.hop_out[c, state.fill + i] * gain) + bypass * dry
             a *= level
             y[c * channel_step + (start + i) * sample_step] = a
@@ -127,7 +127,7 @@ def run_block(state, x, y, stems, sources, n, channel_step, sample_step):
         give_stems(state, stems, sources, done, count, channel_step)
         state.fill += count
         state.samples += count
-        state.at = (state.at + count) % DRY
+        state.dry_at = (state.dry_at + count) % DRY
         done += count
         if state.fill == state.hop:
             turn_hop(state)

@@ -20,7 +20,7 @@ def reason(state):
     state.loud = 0
     settled = state.requested == state.active and state.fade == 0
     inside = state.window + (state.delay + 2) * state.hop
-    if state.ladder == 0 or not settled:
+    if state.real_time == 0 or not settled:
         return AWAKE
     if state.unheard != 0:
         return UNHEARD

@@ -25,9 +25,9 @@ class Snapshot:
 
 def kind_of(state: Any) -> str:
     """What separates by bases in the active slot, also beside a network."""
-    explain = int(state["slot"][int(state["active"])]["explain"])
+    address = int(state["slot"][int(state["active"])]["separate_bases"])
     with_bases = ("nmf", "asvd")
-    found = [kind for kind in with_bases if SEPARATORS[kind].separate.address == explain]
+    found = [kind for kind in with_bases if SEPARATORS[kind].separate.address == address]
     return found[0] if found else "bypass"
 
 

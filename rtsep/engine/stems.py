@@ -21,7 +21,7 @@ FLOAT = 4  # bytes
 @kernel
 def play_stems(pointer, state, x, y, n):
     """A block in pieces; the mix, which nobody hears, goes where there is room for it."""
-    one, mix = np.int64(1), np.int64(state.room.ctypes.data)
+    one, mix = np.int64(1), np.int64(state.mix.ctypes.data)
     width = state.stems * state.channels
     done = np.int64(0)
     while done < n:

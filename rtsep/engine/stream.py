@@ -161,7 +161,7 @@ class Stream:
     def _employ(self) -> None:
         """The ladder and networks' worker threads are there for a stream in real time alone."""
         real_time = self._live and not self._freewheel
-        self._state["ladder"] = real_time
+        self._state["real_time"] = real_time
         self._evaluations.employ(real_time)
 
     def check_block(self, block: int) -> None:

@@ -38,7 +38,7 @@ def write_targets(state: Any, spec: StreamSpec, values: dict[str, Value]) -> Non
 
 def write_source_targets(slot: Any, sources: Sequence[str], values: dict[str, Value]) -> None:
     """Gain of every source, and how far it is open.  Control thread."""
-    targets, count = slot["gains"][layout.TARGET], len(sources)
+    targets, count = slot["glides"][layout.TARGET], len(sources)
     targets[layout.GAIN : layout.GAIN + count] = source_gains(values, sources)
     opened = [1 - float(values[f"{name}.mute"]) for name in sources]
     targets[layout.OPEN : layout.OPEN + count] = opened

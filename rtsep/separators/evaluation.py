@@ -197,7 +197,7 @@ class Evaluation:
     def reset(self) -> None:
         """Forget all frames: bit for bit as new.  Not while running."""
         worker = self.record[0]
-        for name in ("hop", "late", "phase", "runs", "failed", "skipped", "run_max"):
+        for name in ("hops", "late", "phase", "runs", "failed", "skipped", "run_max"):
             worker[name] = 0
         for name in ("words", "parity", "frames", "masks", "magnitude", "mask", "histogram"):
             worker[name][:] = 0

@@ -55,7 +55,7 @@ def separate(pointer: Any) -> None:
     """Masks of the frame that leaves the delay line.  Audio thread."""
     slot = carray(pointer, (1,))[0]
     worker = carray(worker_at(slot.worker), (1,))[0]
-    call(slot.explain, address_of(slot))
+    call(slot.separate_bases, address_of(slot))
     fetch(worker, slot)
     for i in range(slot.lanes):
         combine(slot, slot.lane[i], worker.active)

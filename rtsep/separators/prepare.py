@@ -67,9 +67,9 @@ def _prepare_work(slot: Any, spec: StreamSpec, options: Options, known: int, ran
     slot["pseudo_count"] = options.pseudo_count
     hop = spec.hop / spec.rate
     slot["decision"] = options.decision
-    slot["fast"] = decay(hop, options.fast)
+    slot["fast_memory"] = decay(hop, options.fast)
     slot["slow_share"] = options.slow_share
-    slot["track"], slot["presence"] = 0.8 ** (hop / 0.016), 0.9 ** (hop / 0.016)
+    slot["slow_memory"], slot["presence_memory"] = 0.8 ** (hop / 0.016), 0.9 ** (hop / 0.016)
     slot["settling"] = max(1, round(0.1 / hop))
     slot["sparsity"][:known] = options.sparsity
     slot["sparsity"][known:rank] = options.unknown_sparsity
@@ -108,7 +108,7 @@ def prepare_slot(
     slot["separate"] = SEPARATORS[kind].separate.address
     if bases:
         base_kind = bases[0].card.kind
-        slot["explain"] = SEPARATORS[base_kind].separate.address
+        slot["separate_bases"] = SEPARATORS[base_kind].separate.address
         apart = unknown or network is not None
         _prepare_bases(slot, bases, spec, active, lanes, apart, base_kind, options)
     if network and evaluation:

@@ -53,11 +53,13 @@ def settle_variance(slot, lane):
     active = slot.active
     lane.frames += 1
     start = np.float32(lane.frames - 1) / np.float32(lane.frames)  # an average to begin with
-    follow(lane.y, lane.fast, min(slot.fast, start), active)
+    follow(lane.y, lane.fast, min(slot.fast_memory, start), active)
     if lane.frames <= slot.settling:
         follow(lane.u if slot.blind != 0 else lane.y, lane.slow, start, active)
     else:
-        track_noise(lane.u, lane.slow, lane.presence, slot.track, slot.presence, active)
+        track_noise(
+            lane.u, lane.slow, lane.presence, slot.slow_memory, slot.presence_memory, active
+        )
     for f in range(active):
         lane.q[f] = lane.fast[f] + slot.slow_share * (lane.slow[f] - lane.fast[f])
 

@@ -41,64 +41,69 @@ ASKED, TAKEN, WANTED, STOP = 0, 8, 16, 24  # places of the shared words, a cache
 ANSWERED, AT_ONCE = 1, 2  # values of STOP: when all frames are answered; whatever is left
 
 WORKER = record_type(
-    # fixed by prepare
-    ("step", np.int64),
-    ("run", np.int64),
-    ("release", np.int64),
-    ("session", np.int64),
-    ("input_names", np.int64),
+    # fixed by prepare: what runs the network
+    ("step", np.int64),  # address of `int64 step(worker *, lane)`: one frame; 0 if it went well
+    # in onnxruntime, by address
+    ("run", np.int64),  # of its Run
+    ("release", np.int64),  # of its ReleaseStatus
+    ("session", np.int64),  # of its session
+    ("input_names", np.int64),  # of its list of names
     ("output_names", np.int64),
-    ("tensors", np.int64),
-    ("given", np.int64, (CHANNELS, 2)),
-    ("made", np.int64, (CHANNELS, 2)),
-    ("lines", np.int64),
+    ("tensors", np.int64),  # how many go in, and come out: the frame's or its mask, all states
+    ("given", np.int64, (CHANNELS, 2)),  # of lists of what goes in, by lane and parity
+    ("made", np.int64, (CHANNELS, 2)),  # of lists of what comes out
+    # or as a program (programs.py): its arrays, and places among its numbers
+    ("lines", np.int64),  # address of int64 (line_count, 8)
     ("line_count", np.int64),
-    ("spans", np.int64),
+    ("spans", np.int64),  # address of int64 (span_count, 3)
     ("span_count", np.int64),
-    ("numbers", np.int64),
+    ("numbers", np.int64),  # address of float32 (number_count,)
     ("number_count", np.int64),
-    ("heard_at", np.int64),
-    ("mask_at", np.int64),
-    ("state_at", np.int64),
-    ("next_at", np.int64),
-    ("states", np.int64),
-    ("state_size", np.int64),
-    ("semaphore", np.int64),
-    ("post", np.int64),
-    ("wait", np.int64),
-    ("synchronous", np.int64),
-    ("lanes", np.int64),
-    ("delay", np.int64),
-    ("every", np.int64),
-    ("phases", np.int64),
-    ("bins", np.int64),
-    ("active", np.int64),
-    ("inner", np.int64),
-    ("taps_in", np.int64),
-    ("taps_out", np.int64),
-    ("first_in", np.int64, (INNER,)),
-    ("share_in", np.float32, (INNER, TAPS)),
+    ("heard_at", np.int64),  # place of the magnitudes
+    ("mask_at", np.int64),  # of the mask
+    ("state_at", np.int64),  # of all states before
+    ("next_at", np.int64),  # of all states after
+    ("states", np.int64),  # address of float32 (lanes, phases, 2, size): all states, both sides
+    ("state_size", np.int64),  # floats a lane, phases * 2 * size
+    # how the threads meet
+    ("semaphore", np.int64),  # its handle
+    ("post", np.int64),  # address of what raises it
+    ("wait", np.int64),  # address of what waits for it
+    ("synchronous", np.int64),  # whether frames are answered in place; control, between streams
+    # sizes
+    ("lanes", np.int64),  # masks of a frame
+    ("delay", np.int64),  # D, hops that a mask may take; 0 for a program
+    ("every", np.int64),  # hops from one frame handed over to the next
+    ("phases", np.int64),  # in which frames take turns, each with states of its own
+    ("bins", np.int64),  # F, of the stream
+    ("active", np.int64),  # of these, the first ones, which the network knows
+    ("inner", np.int64),  # bins of the network's own grid
+    # from the stream's grid to the network's, and back
+    ("taps_in", np.int64),  # bins of the stream that make one of the network's
+    ("taps_out", np.int64),  # bins of the network that make one of the stream's
+    ("first_in", np.int64, (INNER,)),  # the first of the taps of every bin
+    ("share_in", np.float32, (INNER, TAPS)),  # the taps' shares of it
     ("first_out", np.int64, (BINS,)),
     ("share_out", np.float32, (BINS, TAPS)),
-    # between the threads
-    ("words", np.int64, (32,)),
-    ("frame_of", np.int64, (RING,)),
-    ("frames", np.float32, (RING, CHANNELS, INNER)),
-    ("mask_of", np.int64, (RING,)),
-    ("masks", np.float32, (RING, CHANNELS, BINS)),
+    # between the threads, the audio thread's where no other is named
+    ("words", np.int64, (32,)),  # frames ASKED for, TAKEN (worker), the one WANTED; STOP (control)
+    ("frame_of", np.int64, (RING,)),  # number of the frame in a place, -1 for none
+    ("frames", np.float32, (RING, CHANNELS, INNER)),  # magnitudes
+    ("mask_of", np.int64, (RING,)),  # number of the frame whose mask it is, -1 for none; worker
+    ("masks", np.float32, (RING, CHANNELS, BINS)),  # 0..1; worker
     # audio thread
-    ("hop", np.int64),
-    ("late", np.int64),
+    ("hops", np.int64),  # so far
+    ("late", np.int64),  # of these, hops whose mask was not there in time
     # worker
-    ("phase", np.int64),
-    ("parity", np.int64, (PHASES,)),
-    ("runs", np.int64),
-    ("failed", np.int64),
-    ("skipped", np.int64),
-    ("run_max", np.int64),
-    ("histogram", np.int64, (HISTOGRAM,)),
-    ("magnitude", np.float32, (CHANNELS, INNER)),
-    ("mask", np.float32, (CHANNELS, INNER)),
+    ("phase", np.int64),  # the frame's
+    ("parity", np.int64, (PHASES,)),  # side of the states that is read next, by phase
+    ("runs", np.int64),  # frames evaluated, well or not
+    ("failed", np.int64),  # of these, frames that gave no mask
+    ("skipped", np.int64),  # frames not evaluated, for their masks had no use any more
+    ("run_max", np.int64),  # ns, the longest evaluation
+    ("histogram", np.int64, (HISTOGRAM,)),  # of evaluations by their time (times.py)
+    ("magnitude", np.float32, (CHANNELS, INNER)),  # the frame, as the network has it
+    ("mask", np.float32, (CHANNELS, INNER)),  # its mask, as the network gives it
 )
 
 WORKER_TYPE: Any = numba.from_dtype(WORKER)
@@ -121,9 +126,9 @@ def regrid(source, first, share, taps, target, bins):
 @kernel
 def hand_over(worker, slot):
     """The newest magnitudes, in lane.v, to the worker, every so many hops.  Audio thread."""
-    if worker.hop % worker.every != 0:
+    if worker.hops % worker.every != 0:
         return
-    number = worker.hop // worker.every
+    number = worker.hops // worker.every
     place = number % RING
     if acquire(worker.words, TAKEN) > number - RING:
         for i in range(worker.lanes):
@@ -145,8 +150,8 @@ def hand_over(worker, slot):
 @kernel
 def fetch(worker, slot):
     """The mask of the frame that leaves the delay line, into lane.network.  Audio thread."""
-    due = worker.hop - worker.delay
-    worker.hop += 1
+    due = worker.hops - worker.delay
+    worker.hops += 1
     if due < 0:
         return
     number = due // worker.every
