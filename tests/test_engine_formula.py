@@ -161,8 +161,11 @@ def test_linked_channels_share_the_mask_of_their_mean_power():
     assert not lone[1].any()
 
 
-def test_unlinked_channels_know_nothing_of_each_other():
-    bases, x = models.pair(rate=RATE), np.stack([babble(8000, seed) for seed in range(3)])
+@pytest.mark.parametrize(
+    ("make", "kind"), [(models.pair, "nmf"), (models.pair, "asvd"), (models.model, "asvd")]
+)
+def test_unlinked_channels_know_nothing_of_each_other(make, kind):
+    bases, x = make(kind=kind, rate=RATE), np.stack([babble(8000, seed) for seed in range(3)])
     settings = {"rate": RATE, "options": PLAIN}
     together = rtsep.Engine(bases, channels=3, linked=False, **settings).process(x)
     for channel, y in zip(x, together, strict=True):

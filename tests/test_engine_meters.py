@@ -10,6 +10,8 @@ import rtsep
 from models import babble, model, noise, pair, sine
 from rtsep.dsp.stream import MODES
 from rtsep.dsp.times import HISTOGRAM, quantile_us
+from rtsep.engine.crossing import crossing
+from rtsep.engine.ends import input_callback, output_callback
 from rtsep.engine.meters import SILENT_DB
 from rtsep.ports.live import StreamCallback
 
@@ -120,6 +122,17 @@ def test_the_devices_flags_are_counted():
     for flags in (0, 1, 2, 4, 0):
         run_callback(engine, 64, flags)
     assert (engine.meters().blocks, engine.meters().device_flags) == (5, 3)
+
+
+def test_the_flags_of_both_devices_are_counted():
+    engine = rtsep.Engine("bypass")
+    cross = engine.crossing = crossing(engine.rate, 1, engine.address)
+    x = np.zeros(64, np.float32)
+    for of_input, of_output in ((2, 0), (2, 4), (0, 0)):
+        for callback, flags in ((input_callback, of_input), (output_callback, of_output)):
+            call = StreamCallback(callback.address)
+            assert call(x.ctypes.data, x.ctypes.data, 64, None, flags, cross.ctypes.data) == 0
+    assert (engine.meters().blocks, engine.meters().device_flags) == (3, 3)
 
 
 @given(st.lists(st.integers(0, HISTOGRAM - 1), max_size=300), st.floats(0.01, 0.99))

@@ -49,8 +49,9 @@ CROSSING = record_type(
     # the input's thread
     ("restarted", np.int64),  # number of the RESTART that is done
     ("deposits", np.int64),  # blocks so far
-    ("flags", np.int64),  # blocks that the input's device flagged; in no meter
+    ("flags", np.int64),  # blocks that the input's device flagged
     # the output's thread
+    ("flags_told", np.int64),  # of those flags, how many the engine has counted
     ("primed", np.int64),  # whether samples are taken out
     ("priming", np.int64),  # samples of silence left before that
     ("room", np.int64),  # samples of the target that are for jitter

@@ -50,4 +50,7 @@ def output_callback(x: Any, y: Any, n: int, times: Any, flags: int, pointer: Any
     else:
         play_stems(engine, state, y + FLOAT * spare, y, count)
         count_block(state, count, flags, begin)
+    of_input = cross.flags
+    state.device_flags += of_input - cross.flags_told
+    cross.flags_told = of_input
     return 0

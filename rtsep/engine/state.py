@@ -110,7 +110,7 @@ STATE = record_type(
     ("hops", np.int64),  # so far
     ("blocks", np.int64),  # a device's, so far
     ("late_blocks", np.int64),  # of these, blocks that took longer than they last
-    ("device_flags", np.int64),  # blocks that the device flagged: of two, the output
+    ("device_flags", np.int64),  # blocks that a device flagged
     ("clipped", np.int64),  # samples given out beyond full scale
     ("nonfinite", np.int64),  # samples taken in as zero: NaN, or beyond LOUDEST
     ("hop_max", np.int64),  # ns, the longest hop

@@ -33,8 +33,8 @@ def fit(slot, lane):
                 lane.W, lane.energies, lane.u, lane.c, lane.a, slot.rho, lane.core, lane.vectors,
                 lane.turned, known, rank, active,
             )  # fmt: skip
-            slot.turn = (slot.turn + 1) % (rank - known)
-            straighten(lane.W, slot.projector, lane.a, known + slot.turn, known, rank, active)
+            lane.turn = (lane.turn + 1) % (rank - known)
+            straighten(lane.W, slot.projector, lane.a, known + lane.turn, known, rank, active)
         correlate(lane.W[known:], lane.q, lane.h[known:], rank - known, active)
 
 

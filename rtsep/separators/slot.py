@@ -49,6 +49,7 @@ LANE = record_type(
     ("energies", np.float64, (UNKNOWN,)),  # asvd: eigenvalues of the unknown rows of W
     ("core", np.float64, (UNKNOWN + 1, UNKNOWN + 1)),  # asvd's scratch: to be diagonalised
     ("vectors", np.float64, (UNKNOWN + 1, UNKNOWN + 1)),  # asvd's scratch: its eigenvectors
+    ("turn", np.int64),  # asvd: which unknown row was straightened last
     ("turned", np.float32, (UNKNOWN, BINS)),  # asvd's scratch: the next unknown rows of W
     ("statistics", np.float32, (UNKNOWN, BINS)),  # nmf: A of the online basis
     ("W", np.float32, (RANK, BINS)),  # basis, known rows first, then the unknown source's
@@ -91,7 +92,6 @@ SLOT = record_type(
     ("frozen", np.int64),  # whether the unknown basis is to stay as it is
     ("blend", np.float32),  # of a hybrid: 0 for the bases' masks, 1 for the network's
     ("effort", np.int64),  # the rung of the ladder: FULL .. DRY_PATH
-    ("turn", np.int64),  # asvd: which unknown row was straightened last
     # by source, by component
     ("kept", np.int64, (SOURCES,)),  # 1 for a source to keep
     ("first", np.int64, (SOURCES + 1,)),  # first component of every modelled source, then the end
