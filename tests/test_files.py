@@ -135,6 +135,7 @@ def test_shorter_than_a_hop(tmp_path):
         ("FLAC", "FLOAT", "PCM_24"), ("FLAC", "PCM_32", "PCM_24"), ("FLAC", "PCM_U8", "PCM_16"),
         ("WAV", "VORBIS", "PCM_16"), ("OGG", "PCM_24", "VORBIS"), ("WAV", "PCM_S8", "PCM_U8"),
         ("WAV", "MPEG_LAYER_III", "PCM_16"), ("MP3", "MPEG_LAYER_III", "MPEG_LAYER_III"),
+        ("RAW", "MPEG_LAYER_III", "PCM_16"),
     ],
 )  # fmt: skip
 def test_nearest_sample_format(container, asked, given):
