@@ -161,6 +161,22 @@ def test_that_it_compiles_is_said_before(noisy, words):
     assert second == "here it takes a while"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["devices"],
+        ["live", "--input", "no such device"],
+        ["learn", "--live", "1", "--input", "no such device", "-o", "fan.npz"],
+    ],
+)
+def test_devices_are_looked_for_before_anything_is_compiled(words):
+    ran = subprocess.run(
+        [sys.executable, "-c", ORDER, *words], capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 2 or words == ["devices"], ran.stderr
+    assert "here it takes a while" not in ran.stderr
+
+
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-"])
 def test_a_closed_stream_is_a_silent_one(noisy, closed):
     words = f"{sys.executable} -m rtsep.cli denoise {noisy} out.wav -m rain --json {closed}"
