@@ -187,6 +187,20 @@ def test_a_closed_stream_is_a_silent_one(noisy, closed):
         assert json.loads(ran.stdout)["kept"] == ["unknown"]
 
 
+READY = """
+import os
+from rtsep.cli.main import ready_streams
+ready_streams()
+for number in range(3):
+    os.fstat(number)
+"""
+
+
+@pytest.mark.parametrize("closed", ["<&-", "<&- >&-", "<&- 2>&-", "<&- >&- 2>&-"])
+def test_no_file_takes_the_place_of_a_closed_stream(closed):
+    subprocess.run(f'{sys.executable} -c "{READY}" {closed}', shell=True, check=True)
+
+
 def test_a_letter_that_standard_output_lacks_is_escaped(noisy):
     done = process(
         "denoise", noisy, "\xfc.wav", "-m", "bypass", env={"PYTHONIOENCODING": "ascii:strict"}
