@@ -303,6 +303,8 @@ def test_bad_sound_is_refused(tmp_path, make, command):
         (["noisy.wav", "out.wav", "-m", "fan", "--set", "strenght=1"], "nearest: 'strength'"),
         (["noisy.wav", "out.wav", "-m", "fan", "--set", "strength"], "NAME=VALUE"),
         (["noisy.wav", "out.wav", "-m", "fan", "--set", "freeze=on"], "freeze"),
+        (["noisy.wav", "out.wav", "-m", "fan", "--set", "channels=2"], "no parameter 'channels'"),
+        (["noisy.wav", "out.wav", "-m", "fan", "--set", "linked=0"], "no parameter 'linked'"),
         (["noisy.wav", "out.wav", "-m", "fan", "--stems", "noisy.wav"], "noisy.wav"),
     ],
 )
