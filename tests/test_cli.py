@@ -463,6 +463,8 @@ def test_without_portaudio_one_line_names_the_package(tmp_path):
     ("words", "reason"),
     [
         (["--seconds", "0"], "--seconds 0"),
+        (["--seconds", "nan"], "--seconds nan is out of range"),
+        (["--input-file", "noisy.wav", "--seconds", "inf"], "--seconds inf is out of range"),
         (["--output-file", "out.wav"], "needs an --input-file"),
     ],
 )
