@@ -1,5 +1,6 @@
 """Laws of files: what comes out has the shape of what went in, in time with it, or is not there."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,16 @@ def test_length_rate_channels_and_format_stay(tmp_path, suffix, subtype, channel
     assert (info.frames, info.samplerate, info.channels) == (n, rate, channels)
     assert (info.format, info.subtype) == (found.format.container, subtype)
     assert written.clipped == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' names are Unicode")
+def test_a_name_need_not_be_utf8(tmp_path):
+    recording(tmp_path / "in.wav", noise(5000))
+    source, target = (tmp_path / os.fsdecode(name) for name in (b"caf\xe9.wav", b"\xe9.flac"))
+    (tmp_path / "in.wav").rename(source)
+    found = examine(source)
+    denoise(found, target, engine_for(found))
+    assert examine(target).length == 5000
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24"])
