@@ -218,6 +218,22 @@ def test_that_it_compiles_is_said_before(noisy, words):
     assert second == "here it takes a while"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["devices"],
+        ["live", "--input", "no such device"],
+        ["learn", "--live", "1", "--input", "no such device", "-o", "fan.npz"],
+    ],
+)
+def test_devices_are_looked_for_before_anything_is_compiled(words):
+    ran = subprocess.run(
+        [sys.executable, "-c", ORDER, *words], capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 2 or words == ["devices"], ran.stderr
+    assert "here it takes a while" not in ran.stderr
+
+
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-"])
 def test_a_closed_stream_is_a_silent_one(noisy, closed):
     words = f"{sys.executable} -m rtsep.cli denoise {noisy} out.wav -m rain --json {closed}"
@@ -226,6 +242,20 @@ def test_a_closed_stream_is_a_silent_one(noisy, closed):
     assert sf.info("out.wav").frames == 40000
     if closed == "2>&-":
         assert json.loads(ran.stdout)["kept"] == ["unknown"]
+
+
+READY = """
+import os
+from rtsep.cli.main import ready_streams
+ready_streams()
+for number in range(3):
+    os.fstat(number)
+"""
+
+
+@pytest.mark.parametrize("closed", ["<&-", "<&- >&-", "<&- 2>&-", "<&- >&- 2>&-"])
+def test_no_file_takes_the_place_of_a_closed_stream(closed):
+    subprocess.run(f'{sys.executable} -c "{READY}" {closed}', shell=True, check=True)
 
 
 def test_a_letter_that_standard_output_lacks_is_escaped(noisy):
@@ -331,6 +361,8 @@ def test_bad_sound_is_refused(tmp_path, make, command):
         (["noisy.wav", "out.wav", "-m", "fan", "--set", "strenght=1"], "nearest: 'strength'"),
         (["noisy.wav", "out.wav", "-m", "fan", "--set", "strength"], "NAME=VALUE"),
         (["noisy.wav", "out.wav", "-m", "fan", "--set", "freeze=on"], "freeze"),
+        (["noisy.wav", "out.wav", "-m", "fan", "--set", "channels=2"], "no parameter 'channels'"),
+        (["noisy.wav", "out.wav", "-m", "fan", "--set", "linked=0"], "no parameter 'linked'"),
         (["noisy.wav", "out.wav", "-m", "fan", "--stems", "noisy.wav"], "noisy.wav"),
     ],
 )
@@ -489,6 +521,8 @@ def test_without_portaudio_one_line_names_the_package(tmp_path):
     ("words", "reason"),
     [
         (["--seconds", "0"], "--seconds 0"),
+        (["--seconds", "nan"], "--seconds nan is out of range"),
+        (["--input-file", "noisy.wav", "--seconds", "inf"], "--seconds inf is out of range"),
         (["--output-file", "out.wav"], "needs an --input-file"),
     ],
 )

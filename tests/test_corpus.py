@@ -1,6 +1,7 @@
 """What names many recordings, and what a card says of them."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,13 @@ def test_bad_manifests_are_refused(takes, rows, reason):
 def test_globs_without_sound_are_refused(takes):
     with pytest.raises(ValueError, match=r"\*\.txt: no sound file matches"):
         sound_files(takes / "*.txt")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' names are Unicode")
+def test_a_name_need_not_be_utf8(tmp_path):
+    sf.write(tmp_path / "in.wav", babble(16000), 16000)
+    source = (tmp_path / "in.wav").rename(tmp_path / os.fsdecode(b"caf\xe9.wav"))
+    assert learn_basis([source], name="fan", rank=2, passes=5, skip=pytest.fail).card.rate == 16000
 
 
 def test_learning_takes_them_and_the_card_names_every_file(takes):

@@ -359,6 +359,12 @@ def test_the_batch_calls_refuse_what_is_no_sound(call, kind):
         call(np.ones(1000, kind), 48000, "bypass")
 
 
+@pytest.mark.parametrize("call", [rtsep.separate, rtsep.denoise])
+def test_the_batch_calls_tell_whole_numbers_from_loud_sound(call):
+    with pytest.raises(TypeError, match="int16"):
+        call(np.full(1000, 30000, np.int16), 48000, "bypass")
+
+
 @pytest.mark.parametrize("shape", [(), (1, 2, 3)])
 @pytest.mark.parametrize("call", [rtsep.separate, rtsep.denoise])
 def test_the_batch_calls_refuse_another_shape(call, shape):

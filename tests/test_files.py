@@ -1,5 +1,6 @@
 """Laws of files: what comes out has the shape of what went in, in time with it, or is not there."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,16 @@ def test_length_rate_channels_and_format_stay(tmp_path, suffix, subtype, channel
     assert (info.frames, info.samplerate, info.channels) == (n, rate, channels)
     assert (info.format, info.subtype) == (found.format.container, subtype)
     assert written.clipped == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' names are Unicode")
+def test_a_name_need_not_be_utf8(tmp_path):
+    recording(tmp_path / "in.wav", noise(5000))
+    source, target = (tmp_path / os.fsdecode(name) for name in (b"caf\xe9.wav", b"\xe9.flac"))
+    (tmp_path / "in.wav").rename(source)
+    found = examine(source)
+    denoise(found, target, engine_for(found))
+    assert examine(target).length == 5000
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24"])
@@ -135,6 +146,7 @@ def test_shorter_than_a_hop(tmp_path):
         ("FLAC", "FLOAT", "PCM_24"), ("FLAC", "PCM_32", "PCM_24"), ("FLAC", "PCM_U8", "PCM_16"),
         ("WAV", "VORBIS", "PCM_16"), ("OGG", "PCM_24", "VORBIS"), ("WAV", "PCM_S8", "PCM_U8"),
         ("WAV", "MPEG_LAYER_III", "PCM_16"), ("MP3", "MPEG_LAYER_III", "MPEG_LAYER_III"),
+        ("RAW", "MPEG_LAYER_III", "PCM_16"),
     ],
 )  # fmt: skip
 def test_nearest_sample_format(container, asked, given):

@@ -112,6 +112,24 @@ def test_every_folder_with_a_kernel_in_it_counts():
     assert with_kernels <= set(subject.KERNEL_FOLDERS)
 
 
+def test_every_kernel_is_compiled_at_once():
+    """What the process that compiles imports has all of them, and the last of them last."""
+    root, names = Path(rtsep.__file__).parent, ", ".join(subject.COMPILED)
+    program = f"import sys, {names}; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    loaded = ran.stdout.split()
+    files = [path for folder in subject.KERNEL_FOLDERS for path in (root / folder).glob("*.py")]
+    modules = {
+        f"rtsep.{path.parent.name}.{path.stem}"
+        for path in files
+        if "\n@kernel" in path.read_text() or "\n@native" in path.read_text()
+    }
+    assert modules <= set(loaded)
+    *_, last = (name for name in loaded if name in modules)
+    assert subject.LAST.startswith(last.rpartition(".")[2] + ".")
+
+
 def test_the_cache_lies_where_the_user_says(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     assert subject.cache_folder() == tmp_path / f"kernels-{cache_key()}"
@@ -268,6 +286,7 @@ def exercise(first):
 # From the first engine on no compiler pass may run, sealed or not.
 with event.install_recorder("numba:run_pass") as at_start:
     y = rtsep.Engine("bypass").process(babble(3000))
+    import rtsep.engine.ends
 from rtsep.ports.live import StreamCallback
 with event.install_recorder("numba:run_pass") as beside_sound:
     exercise("bypass")

@@ -82,11 +82,11 @@ def target_for(output: Path | None, name: str | None) -> tuple[Path, str]:
 def recorded(seconds: float, device: str | None, channels: int | None) -> tuple[Any, int]:
     """Seconds from a microphone, mixed to one channel, and their rate in Hz."""
     from rtsep.ports.portaudio import find_route
-    from rtsep.ports.soundcard import SoundcardStream
 
     route = find_route(**given(source=device, channels=channels))
     load_kernels()
     from rtsep.engine.engine import Engine
+    from rtsep.ports.soundcard import SoundcardStream
 
     engine = Engine("bypass", rate=route.rate, channels=route.channels)
     engine.set(f"{engine.sources[0]}.mute", 1)

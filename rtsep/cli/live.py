@@ -175,8 +175,8 @@ def live(
 
     From a microphone to a speaker, to a virtual microphone (--virtual), or between files.
     """
-    if seconds is not None and seconds <= 0:
-        raise ValueError(f"--seconds {seconds:g} is not positive")
+    if seconds is not None and not 0 < seconds < float("inf"):
+        raise ValueError(f"--seconds {seconds:g} is out of range (wanted: over 0)")
     virtual = virtual or playback
     of_devices = given(input=input_, output=output, host_api=host_api, rate=rate,
                        channels=channels, device_latency=device_latency)  # fmt: skip

@@ -75,10 +75,13 @@ def end(*_: object) -> None:
 
 def ready_streams() -> None:
     """A closed standard output or error is a silent one; a letter that either lacks is escaped."""
-    for name in ("stdout", "stderr"):
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass  # no other file takes the place of a closed one, where libraries would write into it
+    os.close(number)
+    for number, name in enumerate(("stdout", "stderr"), 1):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+            setattr(sys, name, os.fdopen(number, "w"))
         elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
 

@@ -64,12 +64,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def parsed(settings: list[str] | None) -> dict[str, float | str]:
-    """Words like `speech.gain=3` as values by parameter id."""
+    """Words like `speech.gain=3` as values by parameter id; ValueError where it can be none."""
+    from rtsep.engine.parameters import ENGINE, find_parameter
+
+    common = {parameter.id: parameter for parameter in ENGINE}
     values: dict[str, float | str] = {}
     for setting in settings or []:
         name, equals, value = setting.partition("=")
         if not equals:
             raise ValueError(f"--set {setting!r} is not of the form NAME=VALUE")
+        if "." not in name:  # a source's parameters have one
+            find_parameter(common, name)
         try:
             values[name] = float(value)
         except ValueError:

@@ -146,7 +146,6 @@ def through_soundcard(
     """
     from rtsep.ports import jack
     from rtsep.ports.portaudio import find_route, name_client
-    from rtsep.ports.soundcard import SoundcardStream, SoundServerLost
 
     name_client(jack.client_name(run.instance))
     with patient(run.back):
@@ -154,6 +153,8 @@ def through_soundcard(
     engine = make_engine(
         rate=route.rate, channels=route.channels, max_block=run.block or None, **run.engine
     )
+    from rtsep.ports.soundcard import SoundcardStream, SoundServerLost  # loads the kernels
+
     engine.stems = len(engine.sources) if run.stems else 0
     with patient(run.back):
         stream = SoundcardStream(

@@ -30,7 +30,8 @@ from numba import types
 
 PACKAGE = Path(__file__).resolve().parents[1]
 KERNEL_FOLDERS = ("dsp", "separators", "engine")
-LAST = "process.stream_callback-*.nbi"  # compiled after all that it calls
+COMPILED = ("rtsep.engine.engine", "rtsep.engine.ends")  # with all that they import
+LAST = "ends.output_callback-*.nbc"  # compiled after all else
 APART = "RTSEP_COMPILES"  # set in the process that compiles
 UNUSED_SECONDS = 90 * 86400  # after which other versions' kernels are taken away
 
@@ -115,7 +116,7 @@ def _compile_apart() -> None:
     tidy()
     if is_compiled() or APART in os.environ or "python" not in Path(sys.executable or "").name:
         return
-    program = f"import sys; sys.path[:] = {sys.path!r}; import rtsep.engine.engine"
+    program = f"import sys; sys.path[:] = {sys.path!r}; import {', '.join(COMPILED)}"
     subprocess.run(
         [sys.executable, "-c", program], env=os.environ | {APART: "1"},
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

@@ -64,15 +64,16 @@ def separate(
 
 
 def _channels(samples: NDArray[Any]) -> int:
-    """How many there are; ValueError for what is no recording."""
+    """How many there are; ValueError for what is no recording, TypeError where it is no floats."""
     if not isinstance(samples, np.ndarray) or samples.ndim not in (1, 2):
         shape = getattr(samples, "shape", type(samples).__name__)
         raise ValueError(f"samples have shape {shape} (wanted: (n,) or (channels, n))")
-    broken = ~(np.abs(samples) <= LOUDEST)
+    channels = 1 if samples.ndim == 1 else samples.shape[0]
+    broken = ~(np.abs(planes(samples, channels)) <= LOUDEST)
     if broken.any():
-        place = int(np.argmax(broken.reshape(-1, samples.shape[-1]).any(axis=0)))
+        place = int(np.argmax(broken.any(axis=0)))
         raise ValueError(f"sample {place} is not within -{LOUDEST:g}..{LOUDEST:g}")
-    return 1 if samples.ndim == 1 else samples.shape[0]
+    return channels
 
 
 def _in_time(step: Callable[[Samples], Samples], samples: NDArray[Any], engine: Engine) -> Samples:

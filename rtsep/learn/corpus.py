@@ -123,12 +123,17 @@ def _from_file(path: Path) -> Recording:
 
     _check_file(path)
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(_name(path)) as file:
             _check(str(path), file.channels, file.samplerate, file.frames)
             rate, length = file.samplerate, file.frames
     except (soundfile.LibsndfileError, TypeError) as error:
         raise ValueError(_unreadable(path, error)) from None
     return Recording(str(path), rate, length, lambda: _finite(str(path), _decoded(path)))
+
+
+def _name(path: Path) -> Path | bytes:
+    """Its bytes: soundfile refuses a name that is not UTF-8."""
+    return path if os.name == "nt" else os.fsencode(path)
 
 
 def _check_file(path: Path) -> None:
@@ -155,7 +160,7 @@ def _decoded(path: Path) -> Iterator[Samples]:
     import soundfile
 
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(_name(path)) as file:
             while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
                 yield block.mean(axis=1)
     except soundfile.LibsndfileError as error:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.artefacts.basis import Basis
-from rtsep.dsp.stream import MODES
+from rtsep.dsp.stream import MODES, stream_spec
 from rtsep.learn.basis import learn_basis
 from rtsep.learn.cache import Arrays, cached, stamps
 from rtsep.learn.corpus import Recording, Source, recordings
@@ -32,6 +32,7 @@ Report = Callable[[float, int], None]
 
 SHARES = (0.6, 0.2, 0.2)
 WORST, BEST = -60.0, 60.0  # dB, what silent and perfect estimates count
+HIGHEST_SNR = 100.0  # dB, and the lowest below 0
 TUNED = ("nmf", "asvd")
 TUNABLE = (*TUNED, "mdnmf")
 
@@ -41,8 +42,8 @@ class Question:
     """What a study asks; two studies of one file must ask the same.
 
     role : of the source, "remove" or "keep".  rate : Hz.  modes : latency modes to choose from.
-    snrs : dB, source over other.  count, seconds : of the mixtures to tune on, and as many to
-    test on.  material : s to learn from at most.  files : of both corpora.
+    snrs : dB, source over other, -100..100.  count, seconds : of the mixtures to tune on, and as
+    many to test on.  material : s to learn from at most.  files : of both corpora.
     """
 
     role: str
@@ -62,8 +63,13 @@ class Question:
                 if each not in known:
                     raise ValueError(f"{what} {each!r} is not tuned (one of {', '.join(known)})")
         for what, value in (("count", self.count), ("seconds", self.seconds)):
-            if not value > 0:
+            if not 0 < value < np.inf:
                 raise ValueError(f"{what} {value:g} is out of range (wanted: over 0)")
+        for mode in self.modes:
+            stream_spec(self.rate, mode)
+        for snr in self.snrs:
+            if not abs(snr) <= HIGHEST_SNR:
+                raise ValueError(f"snr {snr:g} is outside -{HIGHEST_SNR:g}..{HIGHEST_SNR:g} dB")
 
     def differences(self, earlier: dict[str, Any]) -> list[str]:
         """What the study of this file has asked, and what is asked now."""

@@ -54,7 +54,7 @@ def subtype_in(container: str, asked: str) -> str:
         for subtype in (*LADDER[at:], *reversed(LADDER[:at])):
             if subtype in held:
                 return subtype
-    return str(sf.default_subtype(container))
+    return sf.default_subtype(container) or "PCM_16"  # RAW has no default
 
 
 def format_for(path: Path, source: SoundFormat, samples: int) -> SoundFormat:

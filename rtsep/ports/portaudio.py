@@ -11,12 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rtsep.engine.engine import Engine
 from rtsep.ports import devices as choice
 from rtsep.ports import jack, virtual
 from rtsep.ports.devices import INPUT, OUTPUT, Device
+
+if TYPE_CHECKING:
+    from rtsep.engine.engine import Engine
 
 PLUGIN_LATENCY = 0.03  # seconds; below, PulseAudio underruns and may lose the stream's thread
 
@@ -145,7 +147,7 @@ def asked_latency(route: Route, seconds: float | None, force: bool) -> tuple[flo
     return one(route.source, low), one(route.sink, low_out)
 
 
-def played_channels(engine: Engine, route: Route) -> int:
+def played_channels(engine: "Engine", route: Route) -> int:
     """How many channels an engine plays; ValueError where the output has not so many."""
     wide = route.channels * max(engine.stems, 1)
     if wide > route.sink.outputs:
@@ -155,7 +157,7 @@ def played_channels(engine: Engine, route: Route) -> int:
     return wide
 
 
-def open_stream(engine: Engine, route: Route, block: int, latency: tuple[float, float]) -> Any:
+def open_stream(engine: "Engine", route: Route, block: int, latency: tuple[float, float]) -> Any:
     """Open a stream that calls the engine; the caller keeps the engine as long as it is open."""
     sd, wide = sounddevice(), played_channels(engine, route)
     try:

@@ -50,7 +50,8 @@ def _open(path: Path) -> sf.SoundFile:
     if mode.st_size == 0:
         raise ValueError(f"{path} is empty (0 bytes)")
     try:
-        return sf.SoundFile(path)
+        # Its bytes: soundfile refuses a name that is not UTF-8.
+        return sf.SoundFile(path if os.name == "nt" else os.fsencode(path))
     except (sf.LibsndfileError, TypeError) as error:
         reason = getattr(error, "error_string", "a headerless format").rstrip(".")
         raise ValueError(f"{path} is not a sound file that can be read: {reason}") from error
