@@ -199,8 +199,6 @@ def learn(
     if live is not None:
         material = [recorded(live, input_, None)]
         refuse_silence(material[0][0])
-    else:
-        load_kernels()
     from rtsep.learn import learn_basis
 
     skipped: list[str] = []
