@@ -302,7 +302,7 @@ def passes(folder, **words):
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env={**os.environ, "NUMBA_CACHE_DIR": str(folder), "PYTHONPATH": str(HERE), **words},
-        capture_output=True, text=True, timeout=280,
+        capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     *numbers, bits = ran.stdout.split()
