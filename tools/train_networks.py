@@ -105,7 +105,7 @@ TRAININGS = {
             talkers=True, averaged=5,
         ),
         Training(
-            "nes-speech-medium-egg", "nes", (Stage(EGG, VARIED, "dual"),), iterations=3,
+            "nes-speech-medium-egg", "nes", (Stage(EGG, VARIED, "dual"),), iterations=4,
         ),
     )
 }  # fmt: skip
