@@ -133,6 +133,7 @@ def test_a_file_that_cannot_be_denoised_is_left_out_of_a_folder(noisy, fan):
         (["field"], "lies in the input field"),
         (["clean", "--stems", "field/stems"], "lies in the input field"),
         (["{noisy}"], "is a file, the input field a folder"),
+        (["clean", "--stems", "./clean"], "clean and clean are one folder"),
         (["clean", "-m", "nothing"], "nothing: no such model"),
         (["clean", "--set", "wind=1"], "wind"),
         (["clean", "--keep", "wind"], "no source 'wind'"),

@@ -58,6 +58,8 @@ def jobs_in(folder: Path, target: Path, stems: Path | None) -> list[Job]:
             raise ValueError(f"output {made} lies in the input {folder} (wanted: another folder)")
         if made.exists() and not made.is_dir():
             raise ValueError(f"output {made} is a file, the input {folder} a folder")
+    if stems and stems.resolve() == target.resolve():
+        raise ValueError(f"outputs {target} and {stems} are one folder (wanted: two)")
     places = [(file, file.relative_to(folder)) for file in in_folder(folder)]
     return [Job(file, target / at, stems and stems / at) for file, at in places]
 
