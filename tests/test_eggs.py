@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from rtsep.learn.am import Masking, adversarial_masking, mistakes
-from rtsep.learn.descent import DivergedError
+from rtsep.learn.descent import DivergedError, device, forward
 from rtsep.learn.eggs import eggs
 from rtsep.learn.generator import Generator, drawn_anew, learner, separator
 from rtsep.learn.lmm import Codes, Latent, latent_mixture_masking
@@ -122,11 +122,17 @@ def am(b, y, **more):
     return adversarial_masking(b, y, Masking(25, 8, batch=16, rate=2e-3, **more))
 
 
+def am_in_bfloat16(b, y):
+    return am(b, y, half=True)
+
+
 def lm(b, y):
     return lmm(b, y, share=False)
 
 
-@pytest.mark.parametrize(("method", "share"), [(am, 0.3), (lmm, 0.5), (lm, 0.7)])
+@pytest.mark.parametrize(
+    ("method", "share"), [(am, 0.3), (am_in_bfloat16, 0.3), (lmm, 0.5), (lm, 0.7)]
+)
 def test_masks_without_pairs_find_what_never_was_alone(method, share):
     torch.set_num_threads(1)
     b, y, x = sources(96, side=16)
@@ -136,6 +142,19 @@ def test_masks_without_pairs_find_what_never_was_alone(method, share):
     assert (found >= -1e-6).all() or method is lm  # no share of y
     np.testing.assert_allclose(separate(y[:3]), separate(y)[:3], atol=1e-3)
     np.testing.assert_array_equal(method(b, y)(y[:2]), separate(y[:2]))
+
+
+@pytest.mark.parametrize(("half", "within"), [(False, torch.float32), (True, torch.bfloat16)])
+def test_layers_compute_in_half_where_told(half, within):
+    class Seen(torch.nn.Conv2d):
+        def forward(self, x):
+            self.was = super().forward(x)
+            return self.was
+
+    layer, where = Seen(1, 1, 1).to(device()), device()
+    found = forward(layer, torch.ones(1, 1, 2, 2, device=where), half)
+    within = torch.bfloat16 if where.type == "cuda" else within
+    assert (layer.was.dtype, found.dtype) == (within, torch.float32)
 
 
 @pytest.mark.parametrize("method", [am, lmm])

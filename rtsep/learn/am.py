@@ -17,14 +17,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from rtsep.learn.descent import descend, device, refuse_lost
+from rtsep.learn.descent import descend, device, forward, refuse_lost
 from rtsep.learn.eggs import Array, Separate, refuse_shapes
 from rtsep.learn.generator import BETAS, batches, images, seeded, separator
 
 
 @dataclass(frozen=True)
 class Masking:
-    """epochs : over y.  width : channels of the first layers.  prior : weight of |m - 1|."""
+    """epochs : over y.  width : channels of the first layers.  prior : weight of |m - 1|.
+
+    half : in bfloat16, as always on a GPU.
+    """
 
     epochs: int = 25
     width: int = 64
@@ -32,6 +35,7 @@ class Masking:
     prior: float = 0.1
     rate: float = 5e-4
     seed: int = 0
+    half: bool = False
 
 
 class Critic(nn.Module):
@@ -66,9 +70,12 @@ def adversarial_masking(b: Array, y: Array, given: Masking = Masking()) -> Separ
     for _ in range(given.epochs):
         for rows in batches(len(y), given.batch, rng):
             mixture, observed = images(y[rows]), images(b[rng.integers(len(b), size=len(rows))])
-            m = mask(mixture)
-            descend(mistakes(critic(observed), critic((mixture * m).detach())), judge)
-            likeness = (critic(mixture * m) - 1).square().mean()
+            m = forward(mask, mixture, given.half)
+            of_observed, of_masked = (
+                forward(critic, x, given.half) for x in (observed, (mixture * m).detach())
+            )
+            descend(mistakes(of_observed, of_masked), judge)
+            likeness = (forward(critic, mixture * m, given.half) - 1).square().mean()
             descend(likeness + given.prior * (1 - m).mean(), improve)
         refuse_lost("adversarial masking", mask, critic)
     return separator(mask)

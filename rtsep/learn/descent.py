@@ -15,6 +15,14 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def forward(network: nn.Module, x: Tensor, half: bool = False) -> Tensor:
+    """network(x) in float32; its layers in bfloat16, always on a GPU, elsewhere where told."""
+    where = device().type
+    with torch.autocast(where, torch.bfloat16, half or where == "cuda"):
+        found: Tensor = network(x)
+    return found.float()
+
+
 def refuse_none(what: str, value: Tensor, epoch: int, step: int) -> None:
     """DivergedError for no number: not a step further, or the next checkpoint holds it."""
     if not math.isfinite(value.item()):

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rtsep.learn.descent import descend, device, refuse_lost
+from rtsep.learn.descent import descend, device, forward, refuse_lost
 from rtsep.learn.eggs import Learn, Separate
 
 Array = NDArray[Any]
@@ -59,12 +59,12 @@ def learner(
     always on a GPU.
     cool : the rate falls to nothing in every call, in a straight line.
     """
-    rng, where = np.random.default_rng(seed), device().type
+    rng = np.random.default_rng(seed)
     kept: list[Generator] = []
 
     def learn(y: Array, b: Array) -> Separate:
         if renew or not kept:
-            kept[:] = [seeded(width, int(rng.integers(1 << 31))).to(where)]
+            kept[:] = [seeded(width, int(rng.integers(1 << 31))).to(device())]
         network = kept[0].train()
         optimiser = torch.optim.Adam(network.parameters(), RATE, BETAS)
         last = 0.0 if cool else 1.0
@@ -73,9 +73,8 @@ def learner(
             mixtures = drawn_anew(y, b, rng) if redraw else y
             for rows in batches(len(y), batch, rng):
                 mixture, observed = (images(each[rows]) for each in (mixtures, b))
-                with torch.autocast(where, torch.bfloat16, half or where == "cuda", False):
-                    mask = network(mixture).float()
-                descend((mixture * mask - observed).abs().mean(), optimiser)
+                masked = mixture * forward(network, mixture, half)
+                descend((masked - observed).abs().mean(), optimiser)
             rate.step()
             refuse_lost("a mask", network)
         return separator(network)

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from rtsep.learn import checkpoints
-from rtsep.learn.descent import device, refuse_none
+from rtsep.learn.descent import device, forward, refuse_none
 from rtsep.learn.families import MaskNetwork, Size, read, seeded, written
 from rtsep.learn.features import HOP_SECONDS
 from rtsep.learn.intelligibility import PIECE_SECONDS, correlation
@@ -150,10 +150,7 @@ def band_gains(where: torch.device) -> Tensor:
 
 def masked(network: MaskNetwork, batch: Batch, gains: Tensor) -> Tensor:
     """Gains (rows, T, units), float32, where `gains` are; the network in bfloat16 on a GPU."""
-    where = gains.device.type
-    with torch.autocast(where, torch.bfloat16, enabled=where == "cuda"):
-        bands: Tensor = network(torch.from_numpy(batch.f).to(gains.device))
-    return bands.float() @ gains
+    return forward(network, torch.from_numpy(batch.f).to(gains.device)) @ gains
 
 
 def loss(network: MaskNetwork, batch: Batch, gains: Tensor, plan: Plan) -> Tensor:

@@ -14,12 +14,12 @@ spread to the bins.  Supervised is the paper's, full supervision: the mixtures t
 what each is made of, as pairs, for as many epochs as NES in all.  Synthetic is what the paper calls
 synthetic full supervision, a stronger one: the two sources by themselves, paired anew in every
 epoch.  --redraw: so are NES's pairs.  --cool: the rate falls to nothing in every iteration.
---half: masks in bfloat16 while learning.  --kept: figures found so far; what is in it is not run
-again.  Speech and noise of --data (sets speech_train, noise_train; judged on speech_test,
-noise_test) in place of LRW and ESC-50, clips of 2.56 s, each at the same root mean square, or the
-source that is not observed at so many dB over the other (--over): the paper does not tell its
-levels.  The mixture's phase is kept.  Figures: medians over clips of BSS eval's SDR, one tap, of
-the source that is not observed.
+--half: masks, and the critic of AM, in bfloat16 while learning.  --kept: figures found so far; what
+is in it is not run again.  Speech and noise of --data (sets speech_train, noise_train; judged on
+speech_test, noise_test) in place of LRW and ESC-50, clips of 2.56 s, each at the same root mean
+square, or the source that is not observed at so many dB over the other (--over): the paper does not
+tell its levels.  The mixture's phase is kept.  Figures: medians over clips of BSS eval's SDR, one
+tap, of the source that is not observed.
 """
 
 import argparse
@@ -185,7 +185,7 @@ def methods(
 
     @cache
     def am() -> Separate:
-        return adversarial_masking(b, y, Masking(given.masks, given.width))
+        return adversarial_masking(b, y, Masking(given.masks, given.width, half=given.half))
 
     @cache
     def lmm() -> Separate:
