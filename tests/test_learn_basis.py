@@ -162,7 +162,7 @@ def test_what_cannot_be_learned_from_is_refused_with_the_reason(source, words, m
         ({"tau": 2.0}, r"tau 2 is outside"),
         ({"against": [(hiss(), 8000)]}, "method 'nmf' learns against nothing"),
         ({"rate": 7}, "rate 7 Hz"),
-        ({"sparsity": -1.0}, "sparsity -1"),
+        ({"sparsity": -1.0}, "sparsity is -1"),
     ],
 )
 def test_a_recipe_that_cannot_be_is_refused_with_both_values(values, words):

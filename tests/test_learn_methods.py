@@ -155,7 +155,7 @@ def test_a_take_of_less_bandwidth_narrows_the_basis():
         ({"method": "exemplar", "sparsity": 1}, "takes no sparsity"),
         ({"method": "mdnmf", "divergence": "kl"}, "fits by euclidean .given: kl"),
         ({"method": "asvd", "sparsity": 1}, "takes no sparsity"),
-        ({"smoothness": -1}, "smoothness -1 is out of range"),
+        ({"smoothness": -1}, "smoothness is -1 "),
         ({"method": "mdnmf", "tau": 0.2}, "needs sounds to learn against"),
         ({"extend": model(rate=RATE), "divergence": "euclidean"}, "kl, asked for is euclidean"),
         ({"extend": model(rate=RATE), "method": "plca"}, "takes no basis to extend"),

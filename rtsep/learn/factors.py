@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtsep.learn import beta, nmf
+from rtsep.learn.matrices import at_least
 from rtsep.learn.mdnmf import NMF
 from rtsep.learn.nmf import EVERY, FLOOR, Array, Factors, normalised
 from rtsep.learn.plca import plca
@@ -47,8 +48,7 @@ class Way:
     held: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.smoothness < np.inf:
-            raise ValueError(f"smoothness {self.smoothness:g} is out of range (wanted: 0 or more)")
+        at_least(0, sparsity=self.sparsity, smoothness=self.smoothness)
         for what, (words, methods) in KNOWN.items():
             if getattr(self, what) and self.method not in methods:
                 raise ValueError(

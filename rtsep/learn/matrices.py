@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float32]
+HUGE = 1e30  # of a weight: sums of such are float32 still
 
 
 def matrix(U: ArrayLike, name: str, *, negative: bool = False) -> Array:
@@ -54,6 +55,8 @@ def one_of(name: str, value: str, known: Sequence[str]) -> None:
 
 
 def at_least(least: float, **values: float) -> None:
+    """ValueError for a value that is less, too much for float32 or no number."""
     for name, value in values.items():
-        if not value >= least:
-            raise ValueError(f"{name} is {value:g} (wanted: {least:g} or more)")
+        if not least <= value <= HUGE:
+            more = f"to {HUGE:g}" if value > HUGE else "or more"
+            raise ValueError(f"{name} is {value:g} (wanted: {least:g} {more})")

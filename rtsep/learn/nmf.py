@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtsep.learn.kl import FLOOR, Array, Hurried, kl_pass, normalise
-from rtsep.learn.matrices import rows
+from rtsep.learn.matrices import at_least, rows
 
 __all__ = ["FLOOR", "Array"]
 
@@ -220,5 +220,4 @@ def _check(V: Array, W: Array, divergence: str, sparsity: float) -> None:
         raise ValueError(f"divergence {divergence!r} is unknown (one of {', '.join(DIVERGENCES)})")
     if len(V) != len(W):
         raise ValueError(f"basis has {len(W)} bins, the frames have {len(V)}")
-    if not 0 <= sparsity < np.inf:
-        raise ValueError(f"sparsity {sparsity:g} is out of range (wanted: 0 or more)")
+    at_least(0, sparsity=sparsity)
