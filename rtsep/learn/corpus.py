@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from rtsep.learn.listing import NOT_STATED, sound_files
 
 Samples = NDArray[np.float32]
 Source = str | PathLike[str] | tuple[NDArray[Any], int]
+S = TypeVar("S")
+T = TypeVar("T")
 
 BLOCK = 1 << 16  # samples a channel
 MAX_CHANNELS = 8
@@ -51,22 +53,37 @@ def recordings(sources: Source | Sequence[Source], skip: Callable[[str], None]) 
     A source is a file, a folder (searched through with its subfolders), a glob, a CSV manifest
     or (samples, rate) with float samples (n,) or (channels, n).
     """
-    usable, reasons = [], []
-    for source, licence in _listed(sources):
+
+    def examined(listed: tuple[Source, str]) -> Recording:
+        source, licence = listed
+        return replace(_examine(source), licence=licence)
+
+    return usable(_listed(sources), examined, skip)
+
+
+def usable(each: Iterable[S], use: Callable[[S], T], skip: Callable[[str], None]) -> list[T]:
+    """What `use` makes of all it does not refuse by ValueError, in order.
+
+    `skip` gets a line for each refused; where all are, ValueError with the first one's instead.
+    """
+    made: list[T] = []
+    refused: list[str] = []
+    for one in each:
         try:
-            usable.append(replace(_examine(source), licence=licence))
+            made.append(use(one))
         except ValueError as error:
-            reasons.append(str(error))
-            skip(reasons[-1])
-    if not usable:
-        raise ValueError(none_left(reasons))
-    return usable
-
-
-def none_left(reasons: Sequence[str]) -> str:
-    """Why nothing can be learned, in one line."""
-    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-    return f"{reasons[0]}{more}" if reasons else "no recording is given (wanted: one at least)"
+            refused.append(str(error))
+            if made or len(refused) > 1:
+                skip(refused[-1])
+        else:
+            if len(made) == 1 and refused:
+                skip(refused[0])
+    if not made:
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        raise ValueError(
+            f"{refused[0]}{more}" if refused else "no recording is given (wanted: one at least)"
+        )
+    return made
 
 
 def resampled(blocks: Iterable[Samples], rate: int, target: int) -> Iterator[Samples]:

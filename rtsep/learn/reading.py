@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from rtsep.dsp.stream import StreamSpec
 from rtsep.learn.asvd import Moments, moments
-from rtsep.learn.corpus import Recording, none_left, resampled
+from rtsep.learn.corpus import Recording, resampled, usable
 from rtsep.learn.frames import SILENCE, Array, Excerpt, energies, framed, magnitudes
 
 Specs = dict[str, StreamSpec]
@@ -51,21 +51,19 @@ def _each(
     skip: Report,
     progress: Progress,
 ) -> tuple[list[T], list[Recording]]:
-    results, used, reasons, done = [], [], [], 0.0
-    seconds = sum(each.seconds for each in corpus)
-    for recording in corpus:
+    seconds, done = sum(each.seconds for each in corpus), 0.0
+
+    def use(recording: Recording) -> tuple[T, Recording]:
+        nonlocal done
+        done += recording.seconds
         try:
             _long_enough(recording, spec)
-            results.append(read(recording))
-            used.append(recording)
-        except ValueError as error:
-            reasons.append(str(error))
-            skip(reasons[-1])
-        done += recording.seconds
-        progress(done / seconds)
-    if not used:
-        raise ValueError(none_left(reasons))
-    return results, used
+            return read(recording), recording
+        finally:
+            progress(done / seconds)
+
+    found = usable(corpus, use, skip)
+    return [result for result, _ in found], [recording for _, recording in found]
 
 
 def _frames(recording: Recording, spec: StreamSpec) -> Iterator[Array]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rtsep.artefacts.whole import write_whole
 from rtsep.learn.cache import cached, digest, stamps
-from rtsep.learn.corpus import Recording, Samples, none_left, resampled
+from rtsep.learn.corpus import Recording, Samples, resampled, usable
 
 FULL = 32767
 SILENCE = 1e-4  # of full scale, RMS of an excerpt under which another is drawn
@@ -98,21 +98,15 @@ def _written(
 ) -> dict[str, NDArray[np.float64]]:  # fmt: skip
     lengths: list[int] = []
     bandwidths: list[float] = []
-    reasons: list[str] = []
 
     def write(file: BinaryIO) -> None:
-        for each in corpus:
+        def add(each: Recording) -> None:
             begin = file.tell()
-            try:
-                _write_sounding(each, rate, file, path.parent, scale)
-            except ValueError as error:
-                reasons.append(str(error))
-                skip(reasons[-1])
-                continue
+            _write_sounding(each, rate, file, path.parent, scale)
             lengths.append((file.tell() - begin) // 2)
             bandwidths.append(min(each.rate, rate) / 2)
-        if not lengths:
-            raise ValueError(none_left(reasons))
+
+        usable(corpus, add, skip)
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, write)
