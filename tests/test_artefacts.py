@@ -18,6 +18,7 @@ from made_files import basis, opens, pack, parts, refusal, written
 from rtsep.artefacts import library, npz
 from rtsep.artefacts.basis import load_basis, save_basis
 from rtsep.artefacts.card import CardError, to_json
+from rtsep.artefacts.whole import write_whole
 from rtsep.dsp.stream import MODES
 
 
@@ -216,6 +217,27 @@ def test_saving_follows_a_link_and_the_users_umask(tmp_path):
     umask = os.umask(0)
     os.umask(umask)
     assert (tmp_path / "real" / "fan.npz").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_a_model_that_is_saved_again_stays_as_private_as_it_was(tmp_path):
+    save_basis(tmp_path / "fan.npz", basis())
+    (tmp_path / "fan.npz").chmod(0o600)
+    save_basis(tmp_path / "fan.npz", basis("asvd"))
+    assert (tmp_path / "fan.npz").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_nothing_but_a_file_is_replaced(tmp_path, make):
+    make(tmp_path / "fan.npz")
+    with pytest.raises(ValueError, match=r"fan\.npz is not a file that can be replaced"):
+        save_basis(tmp_path / "fan.npz", basis())
+    assert os.listdir(tmp_path) == ["fan.npz"]
+
+
+def test_an_error_is_about_the_file_that_it_was_met_in(tmp_path):
+    for met, told in [(tmp_path / "none.wav", "none.wav"), (tmp_path / ".x.part", "fan.npz")]:
+        with pytest.raises(OSError, match=told):
+            write_whole(tmp_path / "fan.npz", lambda file, met=met: met.open())
 
 
 def test_names_are_found_and_the_nearest_suggested(tmp_path, monkeypatch):

@@ -11,8 +11,8 @@ import soundfile as sf
 
 import rtsep
 from models import babble, model, noise, pair
+from rtsep.artefacts.whole import whole
 from rtsep.ports import formats
-from rtsep.ports.drafts import whole
 from rtsep.ports.files import denoise
 from rtsep.ports.formats import SoundFormat, encode, format_for, subtype_in
 from rtsep.ports.recordings import examine, promised, read, writer
@@ -216,7 +216,7 @@ class Interrupted:
 
 def copy_interrupted(found, target):
     with whole(target) as (draft,):
-        draft._file = Interrupted(draft._file)
+        draft.file = Interrupted(draft.file)
         with writer(draft, found.format, found.rate, found.channels) as made:
             for block in read(found):
                 made.write(block)

@@ -1,14 +1,22 @@
-"""A file that is read whole under a limit, and one that appears whole or not at all."""
+"""A file that is read whole under a limit, and files that appear whole or not at all.
+
+A draft lies beside its target, in the same folder, and takes the target's name only when every
+draft of the group is complete and on the disk.
+"""
 
 import os
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from rtsep.artefacts.card import CardError
+
+SUFFIX = ".part"  # of a draft
+NAME_BYTES = 200  # of the target's name that a draft's own repeats; a name has 255 at most
 
 
 def shown(path: str | PathLike[str]) -> str:
@@ -32,24 +40,78 @@ def read_whole(path: str | PathLike[str], most: int) -> bytes:
     return content
 
 
-def write_whole(path: str | PathLike[str], write: Callable[[BinaryIO], Any]) -> None:
-    """Let `write` fill a draft beside `path`, which takes its name once it is on the disk.
+class Draft:
+    """A binary file in the making, open to read and write.  Its errors name the target."""
 
-    Whatever ends this early, a full disk or Ctrl-C, removes the draft; `path` stays as it was.
-    """
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise IsADirectoryError(f"{shown(path)} is a folder (wanted: a file's name)")
-    draft = target.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with draft.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, target)
-    except OSError as error:
-        error.filename = os.fspath(path)
-        raise
-    finally:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        name = os.fsdecode(os.fsencode(target.name)[:NAME_BYTES])
+        self.path = target.with_name(f".{name}.{secrets.token_hex(4)}{SUFFIX}")
+        with naming(target):
+            self.file: IO[bytes] = self.path.open("x+b")
+
+    def finish(self) -> None:
+        """Have all of it on the disk."""
+        with naming(self.target):
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            self.file.close()
+
+    def take_name(self) -> None:
+        """Become the target, with the permissions of a file that was there."""
+        with naming(self.target):
+            with suppress(FileNotFoundError):
+                self.path.chmod(stat.S_IMODE(self.target.stat().st_mode))
+            os.replace(self.path, self.target)
+
+    def discard(self) -> None:
+        """Remove it, if it has not become the target."""
         with suppress(OSError):
-            draft.unlink()
+            self.file.close()
+        with suppress(OSError):
+            self.path.unlink()
+
+
+@contextmanager
+def naming(path: str | PathLike[str]) -> Iterator[None]:
+    """An OSError within that names no file, or a draft, is about `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or os.fspath(error.filename).endswith(SUFFIX):
+            error.filename = os.fspath(path)
+        raise
+
+
+def _resolved(target: Path) -> Path:
+    """Where a target's links lead; only a regular file may be replaced."""
+    place = Path(os.path.realpath(target))
+    with suppress(FileNotFoundError, NotADirectoryError):
+        if not stat.S_ISREG(place.stat().st_mode):
+            raise ValueError(f"output {shown(target)} is not a file that can be replaced")
+    return place
+
+
+@contextmanager
+def whole(*targets: str | PathLike[str]) -> Iterator[list[Draft]]:
+    """Drafts of several files, which replace the targets together at the end.
+
+    Whatever ends the block early, a full disk or Ctrl-C, removes the drafts; the targets stay as
+    they were.
+    """
+    with ExitStack() as leftovers:
+        drafts = []
+        for target in targets:
+            drafts.append(Draft(_resolved(Path(target))))
+            leftovers.callback(drafts[-1].discard)
+        yield drafts
+        for draft in drafts:
+            draft.finish()
+        for draft in drafts:
+            draft.take_name()
+
+
+def write_whole(path: str | PathLike[str], write: Callable[[IO[bytes]], Any]) -> None:
+    """Let `write` fill the draft of one file."""
+    with naming(path), whole(path) as (draft,):
+        write(draft.file)

@@ -25,7 +25,7 @@ def last_line(words: str) -> str:
 
 
 def write_take(path: Path, samples: Any, rate: int) -> None:
-    from rtsep.ports.drafts import whole
+    from rtsep.artefacts.whole import whole
     from rtsep.ports.formats import SoundFormat
     from rtsep.ports.recordings import writer
 

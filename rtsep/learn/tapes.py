@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +99,7 @@ def _written(
     lengths: list[int] = []
     bandwidths: list[float] = []
 
-    def write(file: BinaryIO) -> None:
+    def write(file: IO[bytes]) -> None:
         def add(each: Recording) -> None:
             begin = file.tell()
             _write_sounding(each, rate, file, path.parent, scale)
@@ -115,7 +115,7 @@ def _written(
 
 
 def _write_sounding(
-    recording: Recording, rate: int, file: BinaryIO, folder: Path, scale: float | None
+    recording: Recording, rate: int, file: IO[bytes], folder: Path, scale: float | None
 ) -> None:
     """A recording as int16, however long it is."""
     with TemporaryFile(dir=folder) as held:

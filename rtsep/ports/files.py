@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rtsep.artefacts.whole import Draft, whole
 from rtsep.engine.engine import Engine
-from rtsep.ports.drafts import Draft, whole
 from rtsep.ports.formats import SoundFormat, format_for
 from rtsep.ports.recordings import Recording, Samples, Writer, read, writer
 
@@ -95,7 +95,7 @@ def through(
 
 def _described(made: Writer, source: str, recording: Recording) -> Written:
     return Written(
-        made.draft.target, source, made.format, recording.rate, recording.channels,
+        made.file.draft.target, source, made.format, recording.rate, recording.channels,
         recording.length, made.clipped,
     )  # fmt: skip
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rtsep.artefacts.whole import whole
 from rtsep.engine.engine import Engine
-from rtsep.ports.drafts import whole
 from rtsep.ports.files import fit, refuse_overlap
 from rtsep.ports.formats import format_for
 from rtsep.ports.recordings import Recording, Samples, read, writer

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
+from rtsep.artefacts.whole import Draft, naming
 from rtsep.dsp.stream import LOUDEST, MAX_RATE, MIN_RATE
-from rtsep.ports.drafts import Draft
 from rtsep.ports.formats import SoundFormat, encode
 from rtsep.separators.slot import CHANNELS
 
@@ -134,11 +135,49 @@ def _next(file: sf.SoundFile, recording: Recording, block: int) -> Samples:
     return samples
 
 
+class VirtualFile:
+    """A draft as libsndfile's virtual files are: to read, write, seek and tell.
+
+    These are called from C, which cannot pass an exception on: the first one is kept, Ctrl-C
+    included, and `check` raises it.
+    """
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.error: BaseException | None = None
+
+    def _try(self, act: Any, *arguments: Any) -> int:
+        if self.error is None:
+            try:
+                with naming(self.draft.target):
+                    return int(act(*arguments))
+            except BaseException as error:
+                self.error = error
+        return 0
+
+    def write(self, piece: bytes) -> int:
+        return self._try(self.draft.file.write, piece)
+
+    def readinto(self, piece: Any) -> int:
+        return self._try(self.draft.file.readinto, piece)  # type: ignore[attr-defined]
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._try(self.draft.file.seek, offset, whence)
+
+    def tell(self) -> int:
+        return self._try(self.draft.file.tell)
+
+    def check(self) -> None:
+        """Raise the first exception, a full disk for one."""
+        if self.error is not None:
+            raise self.error
+
+
 @dataclass
 class Writer:
     """Takes blocks of float32 (channels, n), counts the samples it has to clip."""
 
-    draft: Draft
+    file: VirtualFile
     format: SoundFormat
     write_encoded: Callable[[NDArray[np.float32]], None]
     clipped: int = field(default=0)
@@ -149,24 +188,27 @@ class Writer:
         try:
             self.write_encoded(encoded)
         except (sf.LibsndfileError, AssertionError):
-            self.draft.check()
+            self.file.check()
             raise
-        self.draft.check()
+        self.file.check()
 
 
 @contextmanager
 def writer(draft: Draft, form: SoundFormat, rate: int, channels: int) -> Iterator[Writer]:
     """Write a sound file into a draft.  A full disk is an OSError, at the latest on leaving."""
+    virtual = VirtualFile(draft)
     try:
-        file = sf.SoundFile(draft, "w", rate, channels, subtype=form.subtype, format=form.container)
+        file = sf.SoundFile(
+            virtual, "w", rate, channels, subtype=form.subtype, format=form.container
+        )
     except sf.LibsndfileError as error:
-        draft.check()
+        virtual.check()
         wish = f"{form} at {rate} Hz with {channels} channels"
         raise ValueError(f"{draft.target} cannot be {wish}: {error.error_string}") from error
     try:
         with file:
-            yield Writer(draft, form, file.write)
+            yield Writer(virtual, form, file.write)
     except sf.LibsndfileError:
-        draft.check()
+        virtual.check()
         raise
-    draft.check()
+    virtual.check()
