@@ -11,6 +11,7 @@ import pytest
 import soundfile
 import torch
 from networks import carded
+from networks import network as made_up
 
 from rtsep.artefacts.network import load_network, save_network
 from rtsep.learn import bands, nes, offline, rooms, training
@@ -443,6 +444,15 @@ def test_a_mask_of_ones_gives_the_recording_back(monkeypatch):
     x = np.random.default_rng(0).standard_normal(9000).astype(np.float32)
     for mode in ("low", "medium", "high"):
         np.testing.assert_allclose(offline.separated(network, x, mode), x, atol=1e-5)
+
+
+def test_above_its_bandwidth_a_mask_is_the_mean_of_the_octave_below():
+    V = np.random.default_rng(0).gamma(1, 1, (4, BINS)).astype(np.float32)
+    whole, part = (offline.masks(made_up("sized", bandwidth=hz), V) for hz in (24000, 6000))
+    known = int(6000 / (RATE / 1024)) + 1
+    np.testing.assert_array_equal(part[:, :known], whole[:, :known])
+    mean = np.broadcast_to(whole[:, known // 2 : known].mean(axis=1), part[:, known:].T.shape)
+    np.testing.assert_allclose(part[:, known:].T, mean, rtol=1e-5)
 
 
 def test_a_perfect_mask_is_found_in_one_iteration():

@@ -23,12 +23,12 @@ OPSET, IR = 17, 8
 MEMORY = 1 << 28  # bytes that loading and running may take: the runtime itself needs most of it
 
 
-def exported(network: MaskNetwork, **card: Any) -> Network:
-    """The network's file, read and checked as any other; `card` : fields of NetworkCard."""
+def exported(network: MaskNetwork, *, bandwidth: float = RATE / 2, **card: Any) -> Network:
+    """The network's file, read and checked as any other; bandwidth, card : of NetworkCard."""
     graph, pace = graph_of(network), network.size.pace
     weights, shapes = weights_of(graph, pace), [(1, 2), *graph.states]
     described = NetworkCard(
-        rate=RATE, window=WINDOW, hop=pace * HOPS["high"], bandwidth=RATE / 2, feature=NAME,
+        rate=RATE, window=WINDOW, hop=pace * HOPS["high"], bandwidth=bandwidth, feature=NAME,
         bands=network.size.bands, states=[list(shape) for shape in shapes],
         initialiser_bytes=sum(each.nbytes for each in weights.values()),
         memory_bytes=MEMORY, **card,

@@ -136,7 +136,10 @@ def learn_network(
         task, parts, tell
     )  # fmt: skip
     quality = named | _quality(last)
-    return exported(network, **card, trained_on=provenance(parts.used), quality=quality)
+    return exported(
+        network, **card, bandwidth=parts.bandwidth(), trained_on=provenance(parts.used),
+        quality=quality,
+    )  # fmt: skip
 
 
 def refuse_missing() -> None:
@@ -183,6 +186,12 @@ class _Parts:
         content = digest([[Path(name).name, *rest] for name, *rest in files] + arrays)[:8]
         self.heard[what] = f"{len(found)} recordings of {seconds:.1f} s ({content})"
         return found
+
+    def bandwidth(self) -> float:
+        """Hz, up to which the source that is not observed was heard."""
+        heard = self.clean if self.task.method == "supervised" else self.mixtures
+        assert heard is not None
+        return float(heard.bandwidths.max())
 
     def made_of(self) -> dict[str, str]:
         """What another training in the same folder is known by."""

@@ -28,7 +28,10 @@ def session(network: Network) -> Any:
 
 
 def masks(network: Network, magnitudes: Array) -> Array:
-    """Masks (T, F) of |X| (T, F), frame by frame from states of zero."""
+    """Masks (T, F) of |X| (T, F), frame by frame from states of zero.
+
+    Above the bandwidth they are the mean over the highest octave that the network knows.
+    """
     run = session(network).run
     states = [np.zeros(shape, np.float32) for shape in network.card.states]
     found = np.empty_like(magnitudes)
@@ -36,6 +39,8 @@ def masks(network: Network, magnitudes: Array) -> Array:
         given = {f"state_{i}": state for i, state in enumerate(states)}
         mask, *states = run(None, {"magnitude": magnitude[None], **given})
         found[t] = mask[0]
+    active = int(network.card.bandwidth * network.card.window / network.card.rate) + 1
+    found[:, active:] = found[:, active // 2 : active].mean(axis=1, keepdims=True)
     return found
 
 
