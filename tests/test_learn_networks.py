@@ -434,6 +434,7 @@ def test_a_tiny_training_separates_tones_from_hiss(folders, tmp_path, method, si
         assert gained > 5
     assert network.card.sources == [{"name": "tones", "role": "keep"}]
     assert network.card.trained_on
+    assert network.card.cost[offline.COST] > 0
     assert network.card.quality["method"] == method
     assert network.card.options == {}  # they are a separator's
 

@@ -48,6 +48,7 @@ def test_its_card_says_what_it_is_and_was_made_of(name):
         each["licence"].startswith(("CC0", "CC BY", "CC-BY", "Public")) for each in card.trained_on
     )
     assert "/" not in card.command.replace("tools/train_networks.py", "")
+    assert card.cost[offline.COST] > 0
     assert card.quality["SI-SDR out"] > card.quality["SI-SDR in"]
 
 

@@ -22,7 +22,7 @@ from make_models import ESC, LIBRI, MODELS, listed, paths, provenance
 from rtsep.artefacts.network import save_network
 from rtsep.learn import nes, training
 from rtsep.learn.corpus import Samples, recordings
-from rtsep.learn.export import exported
+from rtsep.learn.export import measured
 from rtsep.learn.families import SIZES, MaskNetwork
 from rtsep.learn.mixing import Recipe
 from rtsep.learn.mixtures import excerpt, mix
@@ -248,7 +248,7 @@ def main() -> None:
     for name in given.names or TRAININGS:
         wanted = TRAININGS[name]
         network = trained(wanted, material, tell)
-        made = exported(
+        made = measured(
             network, name=name, sources=[{"name": "speech", "role": "keep"}],
             command=f"python tools/train_networks.py --data DIR {name}",
             created=time.strftime("%Y-%m-%d"), trained_on=material.provenance(wanted.talkers),

@@ -17,6 +17,7 @@ from rtsep.artefacts.onnx import KEY
 from rtsep.learn.families import MaskNetwork
 from rtsep.learn.features import FLOOR, HIGHEST, LOWEST, NAME, forgetting
 from rtsep.learn.graphs import Graph, Weights, graph_of, node
+from rtsep.learn.offline import cost
 from rtsep.learn.scenes import BINS, HOPS, RATE, UNITS, WINDOW
 
 OPSET, IR = 17, 8
@@ -34,6 +35,11 @@ def exported(network: MaskNetwork, *, bandwidth: float = RATE / 2, **card: Any) 
         memory_bytes=MEMORY, **card,
     )  # fmt: skip
     return read_network(content([*_heard(), *graph.nodes, *_masked()], weights, described))
+
+
+def measured(network: MaskNetwork, **card: Any) -> Network:
+    """The same, and on the card what a frame costs."""
+    return exported(network, cost=cost(exported(network, **card)), **card)
 
 
 def weights_of(graph: Graph, pace: int) -> Weights:

@@ -113,7 +113,7 @@ def learn_network(
     ImportError where torch or onnx is missing.
     """
     refuse_missing()
-    from rtsep.learn.export import exported
+    from rtsep.learn.export import exported, measured
     from rtsep.learn.families import SIZES, seeded
     from rtsep.learn.mixing import defaults
 
@@ -136,7 +136,7 @@ def learn_network(
         task, parts, tell
     )  # fmt: skip
     quality = named | _quality(last)
-    return exported(
+    return measured(
         network, **card, bandwidth=parts.bandwidth(), trained_on=provenance(parts.used),
         quality=quality,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 Transform, mask and overlap-add as in the engine, the network in as many phases.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,9 @@ from rtsep.dsp.windows import window_pair
 from rtsep.learn.corpus import Samples
 
 Array = NDArray[np.float32]
+
+COST = "us a frame, onnxruntime, one thread, p50"
+TIMED = 500  # frames
 
 
 def session(network: Network) -> Any:
@@ -42,6 +46,19 @@ def masks(network: Network, magnitudes: Array) -> Array:
     active = int(network.card.bandwidth * network.card.window / network.card.rate) + 1
     found[:, active:] = found[:, active // 2 : active].mean(axis=1, keepdims=True)
     return found
+
+
+def cost(network: Network) -> dict[str, float]:
+    """What a frame takes on this machine, as a card says it: the median over frames of noise."""
+    run, rng = session(network).run, np.random.default_rng(0)
+    given = {f"state_{i}": np.zeros(s, np.float32) for i, s in enumerate(network.card.states)}
+    given["magnitude"] = np.abs(rng.standard_normal((1, network.card.bins))).astype(np.float32)
+    spent = np.empty(TIMED)
+    for t in range(TIMED):
+        begin = time.perf_counter()
+        run(None, given)
+        spent[t] = time.perf_counter() - begin
+    return {COST: round(1e6 * float(np.median(spent)), 1)}
 
 
 def separated(network: Network, samples: Samples, mode: str = "high") -> Samples:
