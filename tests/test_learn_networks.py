@@ -409,6 +409,37 @@ def test_recordings_of_the_others_may_be_played_from_their_end(folders, tmp_path
     np.testing.assert_array_equal(scenes._other_excerpt("high"), forward[::-1])
 
 
+def test_a_second_iteration_is_not_gone_on_with_after_a_longer_first(folders, tmp_path):
+    y, b = (
+        tape(recordings(str(each), print), RATE, tmp_path, each.name, print)
+        for each in (folders.both, folders.hiss)
+    )
+    told = []
+
+    def run(epochs, iterations):
+        nes.egg_separation(
+            [(b, 1.0)], y, Recipe(**SMALL), Plan(epochs, steps=1), SIZES["tiny"], tmp_path,
+            iterations=iterations, told=told.append,
+        )  # fmt: skip
+
+    for epochs, iterations in ((1, 1), (2, 2)):  # nothing hangs on the first yet
+        run(epochs, iterations)
+    with pytest.raises(ValueError, match=r"iteration-1\.pt: made for epochs 2 \(wanted: 3\)"):
+        run(3, 2)
+    assert [row["iteration"] for row in told] == [0, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("c", [0.1, 0.5])
+def test_nes_begins_with_the_share_of_the_mixture_that_is_told(folders, tmp_path, monkeypatch, c):
+    found = []
+    monkeypatch.setattr(nes, "train", lambda plan, size, make, *_, **__: found.append(make([0])))
+    y = tape(recordings(str(folders.both), print), RATE, tmp_path, "both", print)
+    with pytest.raises(AttributeError):  # no network was trained
+        nes.egg_separation([(y, 1.0)], y, Recipe(**SMALL), Plan(1), None, tmp_path, c=c)
+    Y = np.ones((3, BINS), np.complex64)
+    np.testing.assert_allclose(found[0].refine(Y), c * Y)
+
+
 def test_another_size_is_refused_by_name(folders, tmp_path):
     make, path = scenes_of(folders, tmp_path), tmp_path / "x.pt"
     train(Plan(1, steps=1), SIZES["tiny"], make, path)
@@ -475,6 +506,9 @@ def test_a_perfect_mask_is_found_in_one_iteration():
         ({"method": "nes"}, "learns from mixtures too"),
         ({"clean": None}, "learns from clean too"),
         ({"iterations": 0}, "iterations=0"),
+        ({"c": 0.1}, "c=0.1 is for nes from const, not supervised"),
+        ({"method": "nes", "mixtures": "z", "c": 0.1, "init": "nmf"}, "not nes from nmf"),
+        ({"method": "nes", "mixtures": "z", "c": 1.0}, "c=1 "),
     ],
 )
 def test_tasks_that_cannot_be_are_refused(tmp_path, changes, told):
