@@ -11,6 +11,7 @@ import pytest
 import soundfile
 import torch
 from networks import carded
+from networks import network as made_up
 
 from rtsep.artefacts.network import load_network, save_network
 from rtsep.learn import bands, nes, offline, rooms, training
@@ -408,6 +409,37 @@ def test_recordings_of_the_others_may_be_played_from_their_end(folders, tmp_path
     np.testing.assert_array_equal(scenes._other_excerpt("high"), forward[::-1])
 
 
+def test_a_second_iteration_is_not_gone_on_with_after_a_longer_first(folders, tmp_path):
+    y, b = (
+        tape(recordings(str(each), print), RATE, tmp_path, each.name, print)
+        for each in (folders.both, folders.hiss)
+    )
+    told = []
+
+    def run(epochs, iterations):
+        nes.egg_separation(
+            [(b, 1.0)], y, Recipe(**SMALL), Plan(epochs, steps=1), SIZES["tiny"], tmp_path,
+            iterations=iterations, told=told.append,
+        )  # fmt: skip
+
+    for epochs, iterations in ((1, 1), (2, 2)):  # nothing hangs on the first yet
+        run(epochs, iterations)
+    with pytest.raises(ValueError, match=r"iteration-1\.pt: made for epochs 2 \(wanted: 3\)"):
+        run(3, 2)
+    assert [row["iteration"] for row in told] == [0, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("c", [0.1, 0.5])
+def test_nes_begins_with_the_share_of_the_mixture_that_is_told(folders, tmp_path, monkeypatch, c):
+    found = []
+    monkeypatch.setattr(nes, "train", lambda plan, size, make, *_, **__: found.append(make([0])))
+    y = tape(recordings(str(folders.both), print), RATE, tmp_path, "both", print)
+    with pytest.raises(AttributeError):  # no network was trained
+        nes.egg_separation([(y, 1.0)], y, Recipe(**SMALL), Plan(1), None, tmp_path, c=c)
+    Y = np.ones((3, BINS), np.complex64)
+    np.testing.assert_allclose(found[0].refine(Y), c * Y)
+
+
 def test_another_size_is_refused_by_name(folders, tmp_path):
     make, path = scenes_of(folders, tmp_path), tmp_path / "x.pt"
     train(Plan(1, steps=1), SIZES["tiny"], make, path)
@@ -433,6 +465,7 @@ def test_a_tiny_training_separates_tones_from_hiss(folders, tmp_path, method, si
         assert gained > 5
     assert network.card.sources == [{"name": "tones", "role": "keep"}]
     assert network.card.trained_on
+    assert network.card.cost[offline.COST] > 0
     assert network.card.quality["method"] == method
     assert network.card.options == {}  # they are a separator's
 
@@ -443,6 +476,15 @@ def test_a_mask_of_ones_gives_the_recording_back(monkeypatch):
     x = np.random.default_rng(0).standard_normal(9000).astype(np.float32)
     for mode in ("low", "medium", "high"):
         np.testing.assert_allclose(offline.separated(network, x, mode), x, atol=1e-5)
+
+
+def test_above_its_bandwidth_a_mask_is_the_mean_of_the_octave_below():
+    V = np.random.default_rng(0).gamma(1, 1, (4, BINS)).astype(np.float32)
+    whole, part = (offline.masks(made_up("sized", bandwidth=hz), V) for hz in (24000, 6000))
+    known = int(6000 / (RATE / 1024)) + 1
+    np.testing.assert_array_equal(part[:, :known], whole[:, :known])
+    mean = np.broadcast_to(whole[:, known // 2 : known].mean(axis=1), part[:, known:].T.shape)
+    np.testing.assert_allclose(part[:, known:].T, mean, rtol=1e-5)
 
 
 def test_a_perfect_mask_is_found_in_one_iteration():
@@ -464,6 +506,9 @@ def test_a_perfect_mask_is_found_in_one_iteration():
         ({"method": "nes"}, "learns from mixtures too"),
         ({"clean": None}, "learns from clean too"),
         ({"iterations": 0}, "iterations=0"),
+        ({"c": 0.1}, "c=0.1 is for nes from const, not supervised"),
+        ({"method": "nes", "mixtures": "z", "c": 0.1, "init": "nmf"}, "not nes from nmf"),
+        ({"method": "nes", "mixtures": "z", "c": 1.0}, "c=1 "),
     ],
 )
 def test_tasks_that_cannot_be_are_refused(tmp_path, changes, told):

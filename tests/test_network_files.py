@@ -134,6 +134,10 @@ WRONG = {
     "an unknown operator": (
         lambda made: made.graph.node.append(node("Frobnicate", "x", "y")), "'Frobnicate'",
     ),
+    "a vast list": (
+        lambda made: made.graph.node.append(node("Constant", "", "c", value_ints=[*range(5000)])),
+        "attribute 'value_ints': over 4096 numbers",
+    ),
     "a loop": (lambda made: made.graph.node.append(node("Loop", "x", "y")), "'Loop'"),
     "a branch": (branch, "operator 'If'"),
     "a hidden branch": (hidden_branch, "holds a graph"),

@@ -39,6 +39,7 @@ def test_one_file_of_each_makes_a_network(sounds, tmp_path):
     assert "held-out SDR" in done.stdout
     card = load_network(out).card
     assert card.name == "net"
+    assert card.bandwidth == RATE / 2  # above it there was nothing to learn from
     assert str(tmp_path) not in card.command
 
 
@@ -47,6 +48,7 @@ def test_the_loss_of_the_paper_is_asked_for(sounds, tmp_path):
     words += ["--iterations", 1, "--epochs", 1, "--steps", 1, "--loss", "l1"]
     done = rtsep("train", "nes", *words, "-o", tmp_path / "net.onnx")
     assert done.returncode == 0, done.stderr
+    assert load_network(tmp_path / "net.onnx").card.bandwidth == RATE / 2
     plan = checkpoints.read(tmp_path / "net.training" / "iteration-0.pt")["plan"]
     assert (plan["power"], plan["exponent"], plan["rate"], plan["last_rate"]) == (1, 1, 1e-3, 1e-3)
 

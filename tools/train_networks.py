@@ -22,7 +22,7 @@ from make_models import ESC, LIBRI, MODELS, listed, paths, provenance
 from rtsep.artefacts.network import save_network
 from rtsep.learn import nes, training
 from rtsep.learn.corpus import Samples, recordings
-from rtsep.learn.export import exported
+from rtsep.learn.export import measured
 from rtsep.learn.families import SIZES, MaskNetwork
 from rtsep.learn.mixing import Recipe
 from rtsep.learn.mixtures import excerpt, mix
@@ -60,7 +60,7 @@ class Training:
     """One network.  stages : each from the weights of the one before.
 
     talkers : hear the train split of two_speaker, too.  averaged : epochs at the end whose weights
-    are averaged.
+    are averaged.  bandwidth : Hz, up to which voices were heard; above it mixtures are noise.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Training:
     iterations: int = 1
     talkers: bool = False
     averaged: int = 3
+    bandwidth: float = RATE / 2
 
 
 QUICK = Recipe(rows=24, frames=300, fresh=6, backward=0)
@@ -106,6 +107,7 @@ TRAININGS = {
         ),
         Training(
             "nes-speech-medium-egg", "nes", (Stage(EGG, VARIED, "dual"),), iterations=4,
+            bandwidth=8000.0,
         ),
     )
 }  # fmt: skip
@@ -246,11 +248,11 @@ def main() -> None:
     for name in given.names or TRAININGS:
         wanted = TRAININGS[name]
         network = trained(wanted, material, tell)
-        made = exported(
+        made = measured(
             network, name=name, sources=[{"name": "speech", "role": "keep"}],
             command=f"python tools/train_networks.py --data DIR {name}",
             created=time.strftime("%Y-%m-%d"), trained_on=material.provenance(wanted.talkers),
-            quality={"method": wanted.method},
+            quality={"method": wanted.method}, bandwidth=wanted.bandwidth,
         )  # fmt: skip
         save_network(given.out / f"{name}.onnx", made)
         print(f"{name}: {len(made.content) / 1e3:.0f} kB", flush=True)

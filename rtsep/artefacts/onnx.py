@@ -258,6 +258,7 @@ def _attribute_bytes(reader: Reader, value: Any) -> int:
     inner = ("graph", "graphs", "sparse", "sparses", "reference", "type_proto", "type_protos")
     if surplus := [each for each in inner if attribute[each]]:
         raise CardError(f"attribute {name!r} holds a {surplus[0]} (wanted: numbers)")
+    integers(attribute["ints"], f"attribute {name!r}", LIST)  # refused now, not when it is run
     tensors = [*attribute["tensors"], *([attribute["tensor"]] if attribute["tensor"] else [])]
     return sum(_tensor_bytes(reader, each) for each in tensors)
 

@@ -82,6 +82,12 @@ def train(
             "gass, or a network, .onnx."
         ),
     ] = None,
+    c: Annotated[
+        float,
+        typer.Option(
+            "--c", help="nes, --init const: the first estimate, as a share of the mixtures."
+        ),
+    ] = 0.5,
     name: Annotated[str | None, typer.Option(help="Name of the model. [the file's]")] = None,
     source: Annotated[
         str, typer.Option(help="What the other source is; it matters to --scene.")
@@ -134,7 +140,7 @@ def train(
     task = Task(
         method.value, list(observed), folder or output.with_suffix(".training"),
         clean=list(clean) if clean else None, mixtures=list(mixtures) if mixtures else None,
-        size=size.value, iterations=iterations, init=init, opinion=opinion,
+        size=size.value, iterations=iterations, init=init, c=c, opinion=opinion,
         renew=renew, recipe=told(scene or []),
         plan={"epochs": epochs, "steps": steps, "seed": seed, **LOSSES[loss.value]},
     )  # fmt: skip

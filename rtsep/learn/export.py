@@ -17,23 +17,29 @@ from rtsep.artefacts.onnx import KEY
 from rtsep.learn.families import MaskNetwork
 from rtsep.learn.features import FLOOR, HIGHEST, LOWEST, NAME, forgetting
 from rtsep.learn.graphs import Graph, Weights, graph_of, node
+from rtsep.learn.offline import cost
 from rtsep.learn.scenes import BINS, HOPS, RATE, UNITS, WINDOW
 
 OPSET, IR = 17, 8
 MEMORY = 1 << 28  # bytes that loading and running may take: the runtime itself needs most of it
 
 
-def exported(network: MaskNetwork, **card: Any) -> Network:
-    """The network's file, read and checked as any other; `card` : fields of NetworkCard."""
+def exported(network: MaskNetwork, *, bandwidth: float = RATE / 2, **card: Any) -> Network:
+    """The network's file, read and checked as any other; bandwidth, card : of NetworkCard."""
     graph, pace = graph_of(network), network.size.pace
     weights, shapes = weights_of(graph, pace), [(1, 2), *graph.states]
     described = NetworkCard(
-        rate=RATE, window=WINDOW, hop=pace * HOPS["high"], bandwidth=RATE / 2, feature=NAME,
+        rate=RATE, window=WINDOW, hop=pace * HOPS["high"], bandwidth=bandwidth, feature=NAME,
         bands=network.size.bands, states=[list(shape) for shape in shapes],
         initialiser_bytes=sum(each.nbytes for each in weights.values()),
         memory_bytes=MEMORY, **card,
     )  # fmt: skip
     return read_network(content([*_heard(), *graph.nodes, *_masked()], weights, described))
+
+
+def measured(network: MaskNetwork, **card: Any) -> Network:
+    """The same, and on the card what a frame costs."""
+    return exported(network, cost=cost(exported(network, **card)), **card)
 
 
 def weights_of(graph: Graph, pace: int) -> Weights:

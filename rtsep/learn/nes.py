@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from rtsep.learn import checkpoints
 from rtsep.learn.families import MaskNetwork, Size
 from rtsep.learn.features import features
 from rtsep.learn.mixing import Recipe
@@ -48,19 +49,23 @@ def masked_by(network: MaskNetwork) -> Refine:
 def egg_separation(
     observed: list[tuple[Tape, float]], mixtures: Tape, recipe: Recipe, plan: Plan, size: Size,
     folder: Path, *,
-    iterations: int = 10, start: Tape | None = None, renew: bool = False,
+    iterations: int = 10, c: float = 0.5, start: Tape | None = None, renew: bool = False,
     judge: Judge | None = None, told: Told = lambda row: None,
     made_of: dict[str, str] | None = None,
 ) -> MaskNetwork:  # fmt: skip
     """The network of the last iteration, mask of the unobserved source.
 
-    start : x^0 of another method, a tape of `estimates`; half of y unless told.  renew : begin
-    every iteration with new weights, as the paper says, instead of the last one's, as its released
-    code does.  No mixture is made of several sources at once, for none is known alone.  `plan` is
-    of one iteration; each leaves a checkpoint in `folder`, from which a stopped run goes on, if
-    `made_of` is the same.
+    c : x^0 as a share of y.  start : x^0 of another method instead, a tape of `estimates`.
+    renew : begin every iteration with new weights, as the paper says, instead of the last one's, as
+    its released code does.  No mixture is made of several sources at once, for none is known alone.
+    `plan` is of one iteration; each leaves a checkpoint in `folder`, from which a stopped run goes
+    on, if `made_of` is the same; ValueError where a second iteration has begun and `plan` has other
+    epochs, for it began with the first one's weights.
     """
-    refine, network = constant(0.5) if start is None else constant(1), None
+    if (second := folder / "iteration-1.pt").exists():
+        begun = checkpoints.read(second)["plan"]
+        checkpoints.refuse_another(second, begun, {"epochs": plan.epochs})
+    refine, network = constant(c) if start is None else constant(1), None
     source = mixtures if start is None else start
     plan, recipe = replace(plan, observed=True), replace(recipe, babble=0.0)
     for t in range(iterations):

@@ -39,9 +39,9 @@ JUDGED = 2  # batches
 class Task:
     """What to train.  Sources are what `recordings` takes.
 
-    nes : from half the mixture, or from the estimates of the method `init`.  distil : from these
-    estimates alone; am, lmm and gass are distil with that init.  init : one of `starts.STARTS` or
-    a network's file.  start : settings of that method, fields of `starts.Heard`.
+    nes : from a share c of the mixture, or from the estimates of the method `init`.  distil : from
+    these estimates alone; am, lmm and gass are distil with that init.  init : one of
+    `starts.STARTS` or a network's file.  start : settings of that method, fields of `starts.Heard`.
 
     observed : the source that is known alone.  clean : the other one alone; what `supervised` and
     gass learn from, and the rest only judge by.  mixtures : of both, what all but `supervised`
@@ -62,13 +62,14 @@ class Task:
     plan: dict[str, Any] = field(default_factory=dict)
     recipe: dict[str, Any] = field(default_factory=dict)
     init: str | None = None
+    c: float = 0.5
     start: dict[str, Any] = field(default_factory=dict)
     opinion: float = 0.0
     renew: bool = False
 
     @property
     def teacher(self) -> str | None:
-        """The method whose estimates come first; None for half the mixture."""
+        """The method whose estimates come first; None for a share of the mixture."""
         given = None if self.init == "const" else self.init
         return given if self.method in ("nes", "distil", "supervised") else self.method
 
@@ -84,6 +85,10 @@ class Task:
             raise ValueError(f"opinion {self.opinion:g} is for supervised, not {self.method}")
         if not 0 <= self.opinion <= 1:
             raise ValueError(f"opinion {self.opinion:g} is outside 0..1")
+        if not 0 < self.c < 1:
+            raise ValueError(f"c={self.c:g} (wanted: between 0 and 1)")
+        if self.c != 0.5 and (self.method != "nes" or self.teacher):
+            raise ValueError(f"c={self.c:g} is for nes from const, not {_named(self)}")
         if self.iterations < 1:
             raise ValueError(f"iterations={self.iterations} (wanted: 1 at least)")
         if self.renew and self.method != "nes":
@@ -113,7 +118,7 @@ def learn_network(
     ImportError where torch or onnx is missing.
     """
     refuse_missing()
-    from rtsep.learn.export import exported
+    from rtsep.learn.export import exported, measured
     from rtsep.learn.families import SIZES, seeded
     from rtsep.learn.mixing import defaults
 
@@ -136,7 +141,10 @@ def learn_network(
         task, parts, tell
     )  # fmt: skip
     quality = named | _quality(last)
-    return exported(network, **card, trained_on=provenance(parts.used), quality=quality)
+    return measured(
+        network, **card, bandwidth=parts.bandwidth(), trained_on=provenance(parts.used),
+        quality=quality,
+    )  # fmt: skip
 
 
 def refuse_missing() -> None:
@@ -184,10 +192,16 @@ class _Parts:
         self.heard[what] = f"{len(found)} recordings of {seconds:.1f} s ({content})"
         return found
 
+    def bandwidth(self) -> float:
+        """Hz, up to which the source that is not observed was heard."""
+        heard = self.clean if self.task.method == "supervised" else self.mixtures
+        assert heard is not None
+        return float(heard.bandwidths.max())
+
     def made_of(self) -> dict[str, str]:
         """What another training in the same folder is known by."""
         task = self.task
-        init = task.teacher or "const"
+        init = task.teacher or ("const" if task.c == 0.5 else f"const {task.c:g}")
         told = {"method": task.method, "init": stamps([init])[0] if Path(init).is_file() else init,
                 "start": task.start, "recipe": task.recipe,
                 "renew": task.renew, "opinion": task.opinion}  # fmt: skip
@@ -271,7 +285,7 @@ def _nes(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "MaskNetwork
     assert parts.observed is not None
     return egg_separation(
         [(parts.observed, 1.0)], parts.mixtures, recipe, plan, SIZES[task.size], task.folder,
-        iterations=task.iterations if task.method == "nes" else 1, start=parts.start(),
+        iterations=task.iterations if task.method == "nes" else 1, c=task.c, start=parts.start(),
         renew=task.renew, judge=parts.judge(plan, recipe), told=told, made_of=parts.made_of(),
     )  # fmt: skip
 
