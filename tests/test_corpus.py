@@ -70,7 +70,7 @@ def test_a_manifest_s_missing_file_is_skipped_with_a_line(takes):
     assert "none.wav: no such file" in lines[0]
 
 
-def test_one_reason_for_all_is_told_once_and_several_in_order():
+def test_the_only_reason_is_told_once_and_several_in_order():
     def refuse_odd(n):
         if n % 2:
             raise ValueError(f"{n} is odd")
@@ -82,9 +82,8 @@ def test_one_reason_for_all_is_told_once_and_several_in_order():
     assert lines == []
     with pytest.raises(ValueError, match=r"^1 is odd \(and 2 more\)$"):
         usable([1, 3, 5], refuse_odd, lines.append)
-    assert lines == ["3 is odd", "5 is odd"]
     assert usable([1, 2, 3, 4, 5], refuse_odd, lines.append) == [20, 40]
-    assert lines[2:] == ["1 is odd", "3 is odd", "5 is odd"]
+    assert lines == 2 * ["1 is odd", "3 is odd", "5 is odd"]
 
 
 @pytest.mark.parametrize(

@@ -64,20 +64,19 @@ def recordings(sources: Source | Sequence[Source], skip: Callable[[str], None]) 
 def usable(each: Iterable[S], use: Callable[[S], T], skip: Callable[[str], None]) -> list[T]:
     """What `use` makes of all it does not refuse by ValueError, in order.
 
-    `skip` gets a line for each refused; where all are, ValueError with the first one's instead.
+    `skip` gets a line for each refused at once, unless it is the only one; where all are refused,
+    ValueError with the first one's.
     """
     made: list[T] = []
     refused: list[str] = []
+    each = list(each)
     for one in each:
         try:
             made.append(use(one))
         except ValueError as error:
             refused.append(str(error))
-            if made or len(refused) > 1:
+            if len(each) > 1:
                 skip(refused[-1])
-        else:
-            if len(made) == 1 and refused:
-                skip(refused[0])
     if not made:
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
         raise ValueError(
