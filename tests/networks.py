@@ -1,6 +1,5 @@
 """Small mask networks made up for tests, as ONNX files with a card."""
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -13,13 +12,6 @@ from rtsep.artefacts.network import read_network
 from rtsep.artefacts.onnx import KEY
 
 F = 513
-
-
-def carded(network, **changes):
-    """The same network with other fields on its card."""
-    model = onnx.load_from_string(network.content)
-    helper.set_model_props(model, {KEY: to_json(replace(network.card, **changes))})
-    return read_network(model.SerializeToString())
 
 
 def tensor(name, shape):

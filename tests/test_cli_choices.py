@@ -9,6 +9,7 @@ from rtsep.dsp.activations import DIVERGENCES
 from rtsep.dsp.stream import MODES
 from rtsep.learn.basis import LEARN
 from rtsep.learn.families import SIZES
+from rtsep.learn.gass import KINDS
 from rtsep.learn.networks import LOSSES, METHODS
 
 
@@ -24,6 +25,7 @@ from rtsep.learn.networks import LOSSES, METHODS
         (train.Way, METHODS),
         (train.Extent, SIZES),
         (train.Loss, LOSSES),
+        (train.Kind, KINDS),
     ],
 )
 def test_what_is_offered_is_what_is_known(offered, known):

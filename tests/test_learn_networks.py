@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from networks import carded
 from networks import network as made_up
 
 from rtsep.artefacts.network import load_network, save_network
 from rtsep.learn import bands, nes, offline, rooms, training
 from rtsep.learn.corpus import recordings
 from rtsep.learn.descent import DivergedError
-from rtsep.learn.export import exported
+from rtsep.learn.export import carded, exported
 from rtsep.learn.families import SIZES, seeded
 from rtsep.learn.features import features, levels
 from rtsep.learn.mixing import Recipe

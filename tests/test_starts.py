@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from networks import carded
 
 from rtsep.artefacts.network import save_network
-from rtsep.learn import offline, starts
+from rtsep.learn import gass, offline, starts
 from rtsep.learn.corpus import recordings
 from rtsep.learn.estimates import estimates, excerpts, pieces
-from rtsep.learn.export import exported
+from rtsep.learn.export import carded, exported
 from rtsep.learn.families import SIZES, seeded
 from rtsep.learn.mixing import Recipe
 from rtsep.learn.networks import Task, _Parts, learn_network
@@ -85,6 +84,16 @@ def test_every_method_finds_tones_in_hiss(heard, method):
 
     found = offline.filtered(mixture, spec, checked)
     assert si_sdr(source, found) > si_sdr(source, mixture) + (1.5 if method in longer else 4)
+
+
+@pytest.mark.parametrize("kind", sorted({*gass.KINDS} - {"vae"}))
+def test_every_kind_of_generator_finds_tones_in_hiss(heard, kind):
+    rng = np.random.default_rng(9)
+    source, mixture = tones(2, rng), hiss(2, rng)
+    mixture = mixture + source
+    mask = starts.by_gass(replace(heard.given, kind=kind, steps=100, search=20))
+    found = offline.filtered(mixture, offline.stream_spec(RATE, "high"), mask)
+    assert si_sdr(source, found) > si_sdr(source, mixture) + 4
 
 
 def test_patches_and_masks_go_back_to_where_they_came_from():
@@ -231,6 +240,7 @@ def test_a_teacher_of_another_rate_is_refused(tmp_path):
         ({"method": "gass", "clean": None}, "gass learns from clean too"),
         ({"method": "nes", "init": "gass", "clean": None}, "gass learns from clean too"),
         ({"method": "lmm", "mixtures": None}, "lmm learns from mixtures too"),
+        ({"method": "lmm", "kind": "gan"}, "kind 'gan' is for gass, not lmm"),
     ],
 )
 def test_tasks_that_cannot_be_are_refused(tmp_path, changes, told):

@@ -132,8 +132,10 @@ def rows(
     ]
 
 
-def compare(table: dict[str, Method], given: argparse.Namespace, packages: tuple[str, ...]) -> None:
-    """Every method on every mixture, a table over all and one a mixing ratio.
+def compare(
+    table: dict[str, Method], given: argparse.Namespace, packages: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """Every method on every mixture, a table over all and one a mixing ratio; the first's rows.
 
     given : json, data, split, limit and dnsmos of the command line.
     """
@@ -146,10 +148,12 @@ def compare(table: dict[str, Method], given: argparse.Namespace, packages: tuple
             for name, method in table.items():
                 scores[name].append(figures(method(test), test.speech, opinion))
         title = f"{len(snrs)} mixtures of {given.split}"
-        report.table(f"{title}, mean over all", rows(scores, FIGURES, range(len(snrs))))
+        overall = rows(scores, FIGURES, range(len(snrs)))
+        report.table(f"{title}, mean over all", overall)
         for snr in sorted(set(snrs)):
             chosen = [i for i, value in enumerate(snrs) if value == snr]
             report.table(f"{title}, at {snr} dB", rows(scores, FIGURES, chosen))
+    return overall
 
 
 def main() -> None:

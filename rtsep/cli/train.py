@@ -31,6 +31,14 @@ class Extent(StrEnum):
     dual_large = "dual-large"
 
 
+class Kind(StrEnum):
+    ae = "ae"
+    dae = "dae"
+    vae = "vae"
+    gan = "gan"
+    wgan = "wgan"
+
+
 class Loss(StrEnum):
     compressed = "compressed"
     l1 = "l1"
@@ -81,6 +89,9 @@ def train(
             help="nes, distil: where the first estimates come from: const, nmf, asvd, am, lm, lmm, "
             "gass, or a network, .onnx."
         ),
+    ] = None,
+    kind: Annotated[
+        Kind | None, typer.Option(help="gass: what generates each source's sound. [vae]")
     ] = None,
     c: Annotated[
         float,
@@ -141,6 +152,7 @@ def train(
         method.value, list(observed), folder or output.with_suffix(".training"),
         clean=list(clean) if clean else None, mixtures=list(mixtures) if mixtures else None,
         size=size.value, iterations=iterations, init=init, c=c, opinion=opinion,
+        kind=kind and kind.value,
         renew=renew, recipe=told(scene or []),
         plan={"epochs": epochs, "steps": steps, "seed": seed, **LOSSES[loss.value]},
     )  # fmt: skip

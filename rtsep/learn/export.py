@@ -5,6 +5,7 @@
 state_0 is the level's sum and weight (features.py), the others are the network's; all begin at 0.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,15 @@ def exported(network: MaskNetwork, *, bandwidth: float = RATE / 2, **card: Any) 
 
 def measured(network: MaskNetwork, **card: Any) -> Network:
     """The same, and on the card what a frame costs."""
-    return exported(network, cost=cost(exported(network, **card)), **card)
+    made = exported(network, **card)
+    return carded(made, cost=cost(made))
+
+
+def carded(network: Network, **changes: Any) -> Network:
+    """The same network with other fields on its card."""
+    model = onnx.load_from_string(network.content)
+    helper.set_model_props(model, {KEY: to_json(replace(network.card, **changes))})
+    return read_network(model.SerializeToString())
 
 
 def weights_of(graph: Graph, pace: int) -> Weights:

@@ -8,6 +8,7 @@ After Subakan and Smaragdis (2018).  A generator makes a frame s = G(h) of a lat
     gan   G(h), h normal, against a critic D that tells it from frames: log D + log(1 - D)
     wgan  the same with D(x) - D(s), weights of D held within +-0.01
 
+In float32 on a GPU, too: networks so small gain nothing by less.
 A critic is always the higher, the more a frame is like the source's: `score` is log D, or D.
 """
 

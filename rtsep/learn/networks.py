@@ -46,6 +46,7 @@ class Task:
     observed : the source that is known alone.  clean : the other one alone; what `supervised` and
     gass learn from, and the rest only judge by.  mixtures : of both, what all but `supervised`
     learn the other from.
+    kind : of gass's generative models, one of `gass.KINDS`; vae unless told.
     opinion : supervised alone; how much a point of DNSMOS counts in the loss.
     renew : nes alone; every iteration begins with new weights instead of the last one's.
     folder : for tapes and checkpoints; the same task goes on there after a stop, another is
@@ -64,6 +65,7 @@ class Task:
     init: str | None = None
     c: float = 0.5
     start: dict[str, Any] = field(default_factory=dict)
+    kind: str | None = None
     opinion: float = 0.0
     renew: bool = False
 
@@ -73,6 +75,11 @@ class Task:
         given = None if self.init == "const" else self.init
         return given if self.method in ("nes", "distil", "supervised") else self.method
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Of the method whose estimates come first."""
+        return self.start | ({"kind": self.kind} if self.kind else {})
+
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method {self.method!r} is unknown (one of {', '.join(METHODS)})")
@@ -81,6 +88,8 @@ class Task:
             if getattr(self, needed) is None:
                 raise ValueError(f"{method} learns from {needed} too, and none are given")
         self._refuse_init()
+        if self.kind is not None and self.teacher != "gass":
+            raise ValueError(f"kind {self.kind!r} is for gass, not {_named(self)}")
         if self.opinion and self.method != "supervised":
             raise ValueError(f"opinion {self.opinion:g} is for supervised, not {self.method}")
         if not 0 <= self.opinion <= 1:
@@ -203,7 +212,7 @@ class _Parts:
         task = self.task
         init = task.teacher or ("const" if task.c == 0.5 else f"const {task.c:g}")
         told = {"method": task.method, "init": stamps([init])[0] if Path(init).is_file() else init,
-                "start": task.start, "recipe": task.recipe,
+                "start": task.settings, "recipe": task.recipe,
                 "renew": task.renew, "opinion": task.opinion}  # fmt: skip
         judged = "clean" in NEEDED.get(task.teacher or task.method, ())
         heard = {k: v for k, v in self.heard.items() if k != "clean" or judged}
@@ -225,11 +234,11 @@ class _Parts:
         method = self.task.teacher
         assert self.mixtures is not None
         assert self.observed is not None
-        heard = Heard(self.observed, self.mixtures, self.clean, **self.task.start)
+        heard = Heard(self.observed, self.mixtures, self.clean, **self.task.settings)
         files = [*(each.name for each in self.used), method]
         made_of = stamps(name for name in files if Path(name).is_file())
         contents = [each.content for each in self.used]
-        key = digest([*made_of, contents, repr(self.task.start), method])
+        key = digest([*made_of, contents, repr(self.task.settings), method])
 
         def mask() -> "Mask":
             return BY[method](heard) if method in BY else by_network(Path(method))

@@ -25,6 +25,7 @@ Array = NDArray[np.float32]
 STARTS = ("nmf", "asvd", "am", "lm", "lmm", "gass")
 FRAMES = 64  # of a patch
 TINY = np.float32(1e-9)
+CRITIC = 0.03  # weight of gan's and wgan's critics in gass
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Heard:
     """clean : the unobserved source alone, for gass.
 
     patches : how many are learned from, of 64 frames each.  rank : components of a source.
-    epochs, width : of am's and lmm's networks.  steps : of gass's generators.  search : of codes.
+    epochs, width : of am's and lmm's networks.  steps, kind : of gass's generators (gass.KINDS).
+    search : steps for codes.
     """
 
     observed: Tape
@@ -44,6 +46,7 @@ class Heard:
     epochs: int = 15
     width: int = 16
     steps: int = 2000
+    kind: str = "vae"
     search: int = 200
     seed: int = 0
 
@@ -112,19 +115,22 @@ def by_lmm(heard: Heard, share: bool = True) -> Mask:
 
 
 def by_gass(heard: Heard) -> Mask:
-    """Variational autoencoders of both sources; ValueError where one is not heard alone."""
+    """Generative models of both sources; ValueError where one is not heard alone."""
     from rtsep.learn.gass import Fit, learned
     from rtsep.learn.latents import Search, taken_apart
 
     if heard.clean is None:
         raise ValueError("gass learns from clean too, and none are given")
     fit = Fit(steps=heard.steps, seed=heard.seed)
-    models = [learned(heard.frames(each), "vae", fit) for each in (heard.clean, heard.observed)]
+    models = [
+        learned(heard.frames(each), heard.kind, fit) for each in (heard.clean, heard.observed)
+    ]
+    search = Search(heard.search, critic=CRITIC if models[0].critic else 0.0)
 
     def mask(magnitudes: Array) -> Array:
         level = np.float32(models[0].level / (magnitudes.mean() + TINY))
         V = np.ascontiguousarray(magnitudes.T) * level
-        x, b = taken_apart(V, models, Search(heard.search)).modelled
+        x, b = taken_apart(V, models, search).modelled
         return np.ascontiguousarray((x / (x + b + TINY)).T)
 
     return mask
