@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rtsep.learn.descent import descend, device, refuse_lost
+from rtsep.learn.descent import descend, device, forward, refuse_lost
 from rtsep.learn.eggs import Array, Separate, refuse_shapes
 from rtsep.learn.generator import TOGETHER, batches, images
 
@@ -88,12 +88,12 @@ def latent_mixture_masking(b: Array, y: Array, given: Latent = Latent()) -> Sepa
         shape = b.shape[1], b.shape[2]
         own, other = (Drawer(shape, given.codes, given.width).to(device()) for _ in range(2))
         found = Codes(len(b), given.codes).to(device())
-        _learn(b / level, given, rng, [own], [found], lambda rows: own(found(rows)))
+        _learn(b / level, given, rng, [own], [found], lambda rows: forward(own, found(rows)))
         own.eval().requires_grad_(False)
         of_b, of_x = (Codes(len(y), given.codes).to(device()) for _ in range(2))
         _learn(
             y / level, given, rng, [other], [of_b, of_x],
-            lambda rows: own(of_b(rows)) + other(of_x(rows)),
+            lambda rows: forward(own, of_b(rows)) + forward(other, of_x(rows)),
         )  # fmt: skip
     other.eval().requires_grad_(False)
     return _separator(own, other, level, given)
@@ -129,7 +129,8 @@ def _separator(own: Drawer, other: Drawer, level: float, given: Latent) -> Separ
         wanted, (of_b, of_x) = images(y / level), _starts(len(y), given)
         optimiser = torch.optim.Adam([of_b, of_x], given.code_rate)
         for _ in range(given.search):
-            descend((own(of_b) + other(of_x) - wanted).abs().mean(dim=(1, 2, 3)).sum(), optimiser)
+            drawn = forward(own, of_b) + forward(other, of_x)
+            descend((drawn - wanted).abs().mean(dim=(1, 2, 3)).sum(), optimiser)
             with torch.no_grad():
                 for z in (of_b, of_x):
                     z /= z.norm(dim=1, keepdim=True).clamp(min=1)
