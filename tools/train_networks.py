@@ -106,6 +106,10 @@ TRAININGS = {
             talkers=True, averaged=5,
         ),
         Training(
+            "nes-speech-small-egg", "nes", (Stage(EGG, replace(VARIED, pace=1, frames=300)),),
+            iterations=4, bandwidth=8000.0,
+        ),
+        Training(
             "nes-speech-medium-egg", "nes", (Stage(EGG, VARIED, "dual"),), iterations=4,
             bandwidth=8000.0,
         ),
