@@ -40,9 +40,9 @@ def data(tmp_path_factory):
 
 
 def shrunk(stage):
-    """One step of two short scenes."""
-    plan = replace(stage.plan, epochs=1, steps=1)
-    return replace(stage, plan=plan, recipe=replace(stage.recipe, rows=2, fresh=1, frames=40))
+    """One step of two short scenes, each as long as a correlation of envelopes."""
+    plan, frames = replace(stage.plan, epochs=1, steps=1), 80 // stage.recipe.pace
+    return replace(stage, plan=plan, recipe=replace(stage.recipe, rows=2, fresh=1, frames=frames))
 
 
 @pytest.mark.parametrize("name", train_networks.TRAININGS)
