@@ -10,7 +10,8 @@ from rtsep.dsp.stream import MODES
 from rtsep.learn.basis import LEARN
 from rtsep.learn.families import SIZES
 from rtsep.learn.gass import KINDS
-from rtsep.learn.networks import LOSSES, METHODS
+from rtsep.learn.networks import LOSSES
+from rtsep.learn.task import METHODS
 
 
 @pytest.mark.parametrize(

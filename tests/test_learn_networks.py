@@ -20,9 +20,10 @@ from rtsep.learn.export import carded, exported
 from rtsep.learn.families import SIZES, seeded
 from rtsep.learn.features import features, levels
 from rtsep.learn.mixing import Recipe
-from rtsep.learn.networks import LOSSES, Task, learn_network
+from rtsep.learn.networks import LOSSES, learn_network
 from rtsep.learn.scenes import BINS, HOPS, RATE, UNITS, Scenes, spectra
 from rtsep.learn.tapes import tape
+from rtsep.learn.task import Task
 from rtsep.learn.training import Plan, train
 from rtsep.metrics import si_sdr
 

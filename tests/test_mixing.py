@@ -5,7 +5,8 @@ import pytest
 
 from rtsep.learn import scenes
 from rtsep.learn.mixing import Recipe, told
-from rtsep.learn.networks import Task, _paced, learn_network
+from rtsep.learn.networks import _paced, learn_network
+from rtsep.learn.task import Task
 
 
 def test_what_is_told_is_what_scenes_are_made_by():

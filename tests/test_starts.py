@@ -15,9 +15,10 @@ from rtsep.learn.estimates import estimates, excerpts, pieces
 from rtsep.learn.export import carded, exported
 from rtsep.learn.families import SIZES, seeded
 from rtsep.learn.mixing import Recipe
-from rtsep.learn.networks import Task, _Parts, learn_network
+from rtsep.learn.networks import _Parts, learn_network
 from rtsep.learn.scenes import BINS, UNITS, Scenes
 from rtsep.learn.tapes import tape
+from rtsep.learn.task import Task
 from rtsep.learn.training import turned
 from rtsep.metrics import si_sdr
 

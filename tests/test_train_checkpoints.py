@@ -11,9 +11,10 @@ from rtsep.artefacts.card import CardError
 from rtsep.learn.corpus import Recording
 from rtsep.learn.descent import DivergedError
 from rtsep.learn.families import BANDS, SIZES
-from rtsep.learn.networks import Task, learn_network
+from rtsep.learn.networks import learn_network
 from rtsep.learn.scenes import RATE, UNITS, Batch
 from rtsep.learn.tapes import tape
+from rtsep.learn.task import Task
 from rtsep.learn.training import Plan, restored, train
 
 TINY = SIZES["tiny"]

@@ -146,7 +146,8 @@ def train(
     refuse_inputs(output, [*observed, *(mixtures or []), *(clean or [])], ".onnx")
     refuse_numbers(iterations=iterations, epochs=epochs, steps=steps)
     from rtsep.learn.mixing import told
-    from rtsep.learn.networks import LOSSES, Task, learn_network
+    from rtsep.learn.networks import LOSSES, learn_network
+    from rtsep.learn.task import Task
 
     task = Task(
         method.value, list(observed), folder or output.with_suffix(".training"),

@@ -10,8 +10,9 @@ from rtsep.learn.audio_separation import audio_separation
 from rtsep.learn.basis import learn_basis
 from rtsep.learn.estimator import MDNMF
 from rtsep.learn.mdnmf import NMF
-from rtsep.learn.networks import Task, learn_network
+from rtsep.learn.networks import learn_network
 from rtsep.learn.separation import NMF_separation
+from rtsep.learn.task import Task
 
 __all__ = [
     "MDNMF",

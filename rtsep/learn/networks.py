@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtsep.learn.cache import digest, stamps
-from rtsep.learn.corpus import Recording, Source, recordings
+from rtsep.learn.corpus import Recording, recordings
 from rtsep.learn.mixtures import parted
 from rtsep.learn.provenance import printable, provenance
-from rtsep.learn.starts import STARTS
+from rtsep.learn.task import NEEDED, Task
 
 if TYPE_CHECKING:
     from rtsep.artefacts.network import Network
@@ -25,94 +25,12 @@ if TYPE_CHECKING:
 Report = Callable[[str], None]
 Row = dict[str, float]
 
-METHODS = ("nes", "supervised", "distil", "am", "lmm", "gass")
-NEEDED = {"supervised": ("clean",), "gass": ("mixtures", "clean")}  # beside observed
 LOSSES: dict[str, dict[str, float]] = {  # fields of a plan; l1: of magnitudes, as published
     "compressed": {},
     "l1": {"exponent": 1.0, "magnitude": 1.0, "power": 1, "rate": 1e-3, "last_rate": 1e-3},
 }
 HELD_OUT = 0.1  # share of the recordings that a network is judged by
 JUDGED = 2  # batches
-
-
-@dataclass(frozen=True)
-class Task:
-    """What to train.  Sources are what `recordings` takes.
-
-    nes : from a share c of the mixture, or from the estimates of the method `init`.  distil : from
-    these estimates alone; am, lmm and gass are distil with that init.  init : one of
-    `starts.STARTS` or a network's file.  start : settings of that method, fields of `starts.Heard`.
-
-    observed : the source that is known alone.  clean : the other one alone; what `supervised` and
-    gass learn from, and the rest only judge by.  mixtures : of both, what all but `supervised`
-    learn the other from.
-    kind : of gass's generative models, one of `gass.KINDS`; vae unless told.
-    opinion : supervised alone; how much a point of DNSMOS counts in the loss.
-    renew : nes alone; every iteration begins with new weights instead of the last one's.
-    folder : for tapes and checkpoints; the same task goes on there after a stop, another is
-    refused.
-    """
-
-    method: str
-    observed: Source | Sequence[Source]
-    folder: Path
-    clean: Source | Sequence[Source] | None = None
-    mixtures: Source | Sequence[Source] | None = None
-    size: str = "small"
-    iterations: int = 10
-    plan: dict[str, Any] = field(default_factory=dict)
-    recipe: dict[str, Any] = field(default_factory=dict)
-    init: str | None = None
-    c: float = 0.5
-    start: dict[str, Any] = field(default_factory=dict)
-    kind: str | None = None
-    opinion: float = 0.0
-    renew: bool = False
-
-    @property
-    def teacher(self) -> str | None:
-        """The method whose estimates come first; None for a share of the mixture."""
-        given = None if self.init == "const" else self.init
-        return given if self.method in ("nes", "distil", "supervised") else self.method
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Of the method whose estimates come first."""
-        return self.start | ({"kind": self.kind} if self.kind else {})
-
-    def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"method {self.method!r} is unknown (one of {', '.join(METHODS)})")
-        method = "gass" if self.teacher == "gass" else self.method
-        for needed in NEEDED.get(method, ("mixtures",)):
-            if getattr(self, needed) is None:
-                raise ValueError(f"{method} learns from {needed} too, and none are given")
-        self._refuse_init()
-        if self.kind is not None and self.teacher != "gass":
-            raise ValueError(f"kind {self.kind!r} is for gass, not {_named(self)}")
-        if self.opinion and self.method != "supervised":
-            raise ValueError(f"opinion {self.opinion:g} is for supervised, not {self.method}")
-        if not 0 <= self.opinion <= 1:
-            raise ValueError(f"opinion {self.opinion:g} is outside 0..1")
-        if not 0 < self.c < 1:
-            raise ValueError(f"c={self.c:g} (wanted: between 0 and 1)")
-        if self.c != 0.5 and (self.method != "nes" or self.teacher):
-            raise ValueError(f"c={self.c:g} is for nes from const, not {_named(self)}")
-        if self.iterations < 1:
-            raise ValueError(f"iterations={self.iterations} (wanted: 1 at least)")
-        if self.renew and self.method != "nes":
-            raise ValueError(f"renew is for nes, not {self.method}")
-
-    def _refuse_init(self) -> None:
-        if self.init is not None and self.method not in ("nes", "distil"):
-            raise ValueError(f"init {self.init!r} is for nes and distil, not {self.method}")
-        if self.method == "distil" and self.teacher is None:
-            raise ValueError(f"distil needs init, the method to learn from ({', '.join(STARTS)})")
-        known = (None, "const", *STARTS)
-        if self.init not in known and not str(self.init).endswith(".onnx"):
-            raise ValueError(
-                f"init {self.init!r} is unknown (const, {', '.join(STARTS)} or a network, .onnx)"
-            )
 
 
 def learn_network(
@@ -137,7 +55,7 @@ def learn_network(
         "command": printable(command, 2000), "seed": int(task.plan.get("seed", 0)),
         "created": time.strftime("%Y-%m-%d"),
     }  # fmt: skip
-    named = {"method": _named(task)}
+    named = {"method": task.named}
     exported(seeded(SIZES[task.size], 0), **card, quality=named)  # refuse now, not after training
     parts = _Parts(task, skip)
     last: Row = {}
@@ -306,11 +224,6 @@ def _paced(task: Task) -> "Recipe":
 
     recipe, pace = Recipe(**task.recipe), SIZES[task.size].pace
     return replace(recipe, pace=pace, frames=recipe.frames // pace)
-
-
-def _named(task: Task) -> str:
-    teacher = Path(task.teacher).stem if task.teacher else ""
-    return f"{task.method} from {teacher}" if teacher not in ("", task.method) else task.method
 
 
 def _quality(row: Row) -> dict[str, float]:
