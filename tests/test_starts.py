@@ -9,7 +9,7 @@ import soundfile
 import torch
 
 from rtsep.artefacts.network import save_network
-from rtsep.learn import gass, offline, starts
+from rtsep.learn import gass, mel, offline, starts
 from rtsep.learn.corpus import recordings
 from rtsep.learn.estimates import estimates, excerpts, pieces
 from rtsep.learn.export import carded, exported
@@ -99,12 +99,24 @@ def test_every_kind_of_generator_finds_tones_in_hiss(heard, kind):
 
 def test_patches_and_masks_go_back_to_where_they_came_from():
     V = np.abs(np.random.default_rng(0).standard_normal((150, BINS))).astype(np.float32)
-    assert starts.patches(V).shape == (3, 80, 64)
+    assert starts.patches(V).shape == (3, 64, 64)
     np.testing.assert_allclose(starts.patches(V), starts.patches(1e3 * V), rtol=1e-4)
     np.testing.assert_allclose(starts.masked(lambda y: 0.25 * y, V), 0.75, atol=1e-4)
     early = starts.masked(lambda y: np.where(np.arange(64) < 10, y, 0 * y), V)
     np.testing.assert_allclose(early[:10], 0, atol=1e-4)
     np.testing.assert_allclose(early[10:64], 1, atol=1e-4)
+
+
+def test_mel_bands_share_out_every_bin_and_peak_where_mel_says():
+    assert mel.centres(1001, 2000, 3) == pytest.approx([0, 390.9, 1000], abs=0.5)  # 500 mel
+    for bins, rate in ((BINS, RATE), (257, 16000)):
+        pool, spread = (each(bins, rate, 64) for each in (mel.pool, mel.spread))
+        assert pool.shape == spread.T.shape == (bins, 64)
+        np.testing.assert_allclose(pool.sum(axis=0), 1, rtol=1e-5)
+        np.testing.assert_allclose(spread.sum(axis=0), 1, rtol=1e-5)
+        assert (pool.max(axis=1) > 0).all()  # nothing goes unheard
+        nearest = np.abs(np.arange(bins)[:, None] - mel.centres(bins, rate, 64)).argmin(axis=1)
+        assert (spread.argmax(axis=0) == nearest).mean() > 0.95
 
 
 def test_estimates_are_made_once_and_are_as_long_as_their_mixtures(heard, tmp_path):

@@ -13,17 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.dsp.stream import stream_spec
-from rtsep.learn import beta, nmf
+from rtsep.learn import beta, mel, nmf
 from rtsep.learn.asvd import adversarial_basis, moments, positive
 from rtsep.learn.estimates import Mask, excerpts
-from rtsep.learn.scenes import BINS, RATE, UNITS, WINDOW
+from rtsep.learn.scenes import BINS, RATE, WINDOW
 from rtsep.learn.tapes import Tape
 from rtsep.learn.threads import one_thread
 
 Array = NDArray[np.float32]
 
 STARTS = ("nmf", "asvd", "am", "lm", "lmm", "gass")
-FRAMES = 64  # of a patch
+BANDS = FRAMES = 64  # of a patch: mel bands, frames
+POOL, SPREAD = (each(BINS, RATE, BANDS) for each in (mel.pool, mel.spread))
 TINY = np.float32(1e-9)
 CRITIC = 0.03  # weight of gan's and wgan's critics in gass
 
@@ -157,12 +158,11 @@ def by_network(path: Path) -> Mask:
 
 
 def patches(V: Array) -> Array:
-    """Bands' magnitudes of V (T, F) as pictures (N, bands, 64), each at a mean of one.
+    """Mel bands of V (T, F) as pictures (N, 64, 64), each at a mean of one.
 
     The last is filled up by its own last frame.
     """
-    bands = np.sqrt((V**2) @ UNITS.pool)
-    bands = np.pad(bands, ((0, -len(V) % FRAMES), (0, 0)), mode="edge")
+    bands = np.pad(V @ POOL, ((0, -len(V) % FRAMES), (0, 0)), mode="edge")
     found = bands.reshape(-1, FRAMES, bands.shape[1]).transpose(0, 2, 1)
     return np.ascontiguousarray(found / (found.mean(axis=(1, 2), keepdims=True) + TINY))
 
@@ -171,5 +171,5 @@ def masked(separate: Callable[[Array], Array], V: Array) -> Array:
     """The mask (T, F) of what T(y) = b leaves of V (T, F), from the bands to the bins."""
     y = patches(V)
     left = 1 - np.clip(separate(y) / (y + TINY), 0, 1)
-    gains = left.transpose(0, 2, 1).reshape(-1, y.shape[1])[: len(V)]
-    return np.asarray(gains @ UNITS.spread, np.float32)
+    gains = left.transpose(0, 2, 1).reshape(-1, BANDS)[: len(V)]
+    return np.asarray(gains @ SPREAD, np.float32)

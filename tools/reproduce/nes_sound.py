@@ -34,7 +34,7 @@ from kept import Kept, size_of
 from numpy.typing import NDArray
 from recordings import DATA, Samples, manifest, peaked
 
-from rtsep.learn import beta
+from rtsep.learn import beta, mel
 from rtsep.learn.am import Masking, adversarial_masking
 from rtsep.learn.eggs import Separate, eggs
 from rtsep.learn.generator import learner
@@ -134,19 +134,9 @@ def by_nmf(b: Patches, y: Patches, judged: Patches) -> Patches:
     return x.reshape(257, -1, FRAMES).transpose(1, 0, 2)
 
 
-def mel_bands() -> NDArray[np.float64]:
-    """Centres in bins; O'Shaughnessy's mel, 2595 log10(1 + f / 700 Hz)."""
-    mel = np.linspace(0, 2595 * np.log10(1 + RATE / 2 / 700), BANDS)
-    return 256 * 700 * (10 ** (mel / 2595) - 1) / (RATE / 2)
-
-
 def by_lmm(b: Patches, y: Patches, masks: int, width: int) -> Separate:
-    """Learned and searched on magnitudes of mel bands (N, 64, 64), triangles a bin wide or more."""
-    centres, bins = mel_bands(), np.arange(257)
-    half = np.maximum(np.gradient(centres), 1)[:, None]
-    pool = np.maximum(1 - np.abs(bins - centres[:, None]) / half, 0)
-    pool = (pool / pool.sum(axis=1, keepdims=True)).astype(np.float32)
-    spread = np.stack([np.interp(bins, centres, row) for row in np.eye(BANDS, dtype=np.float32)], 1)
+    """Learned and searched on magnitudes of mel bands (N, 64, 64)."""
+    pool, spread = (each(257, RATE, BANDS).T for each in (mel.pool, mel.spread))
 
     def bands(V: Patches) -> Patches:
         return np.matmul(pool, np.abs(V))
@@ -157,7 +147,7 @@ def by_lmm(b: Patches, y: Patches, masks: int, width: int) -> Separate:
     def masked(y: Patches) -> Patches:
         V = bands(y)
         mask = np.clip(separate(V) / (V + np.float32(1e-9)), 0, 1)
-        return y * np.matmul(spread.astype(np.float32), mask)
+        return y * np.matmul(spread, mask)
 
     return masked
 
