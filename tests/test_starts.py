@@ -119,6 +119,17 @@ def test_mel_bands_share_out_every_bin_and_peak_where_mel_says():
         assert (spread.argmax(axis=0) == nearest).mean() > 0.95
 
 
+def test_the_observed_source_is_learned_as_loud_as_it_is_within_mixtures(heard):
+    """However loud its own recordings are; both as loud would say that mixtures are all of it."""
+    for snr, quietest, loudest in [((20, 20), 0.0995, 0.0995), ((-5, 20), 0.0995, 0.872)]:
+        b, y = replace(heard.given, snr=snr).pictures()
+        level = b.mean(axis=(1, 2))
+        assert len(b) == len(y) == SMALL["patches"]
+        np.testing.assert_allclose(y.mean(axis=(1, 2)), 1, rtol=1e-4)
+        assert quietest - 1e-3 < level.min() <= level.max() < loudest + 1e-3
+    assert level.max() > 3 * level.min()
+
+
 def test_estimates_are_made_once_and_are_as_long_as_their_mixtures(heard, tmp_path):
     calls = []
 

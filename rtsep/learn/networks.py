@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtsep.learn.cache import digest, stamps
 from rtsep.learn.corpus import Recording, recordings
+from rtsep.learn.mixing import Recipe, defaults
 from rtsep.learn.mixtures import parted
 from rtsep.learn.provenance import printable, provenance
 from rtsep.learn.task import NEEDED, Task
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from rtsep.artefacts.network import Network
     from rtsep.learn.estimates import Mask
     from rtsep.learn.families import MaskNetwork
-    from rtsep.learn.mixing import Recipe
     from rtsep.learn.tapes import Tape
     from rtsep.learn.training import Plan
 
@@ -47,7 +47,6 @@ def learn_network(
     refuse_missing()
     from rtsep.learn.export import exported, measured
     from rtsep.learn.families import SIZES, seeded
-    from rtsep.learn.mixing import defaults
 
     task = replace(task, recipe=defaults(source) | task.recipe)
     card: dict[str, Any] = {
@@ -152,18 +151,19 @@ class _Parts:
         method = self.task.teacher
         assert self.mixtures is not None
         assert self.observed is not None
-        heard = Heard(self.observed, self.mixtures, self.clean, **self.task.settings)
+        settings = {"snr": Recipe(**self.task.recipe).snr} | self.task.settings
+        heard = Heard(self.observed, self.mixtures, self.clean, **settings)
         files = [*(each.name for each in self.used), method]
         made_of = stamps(name for name in files if Path(name).is_file())
         contents = [each.content for each in self.used]
-        key = digest([*made_of, contents, repr(self.task.settings), method])
+        key = digest([*made_of, contents, repr(settings), method])
 
         def mask() -> "Mask":
             return BY[method](heard) if method in BY else by_network(Path(method))
 
         return estimates(self.mixtures, mask, self.task.folder, f"estimates-{key}")
 
-    def judge(self, plan: "Plan", recipe: "Recipe") -> "Callable[[MaskNetwork], Row] | None":
+    def judge(self, plan: "Plan", recipe: Recipe) -> "Callable[[MaskNetwork], Row] | None":
         """Loss and SDR on recordings that are not learned from, where the truth is known."""
         from rtsep.learn.scenes import Scenes
         from rtsep.learn.training import held_out
@@ -217,10 +217,9 @@ def _nes(task: Task, parts: _Parts, told: Callable[[Row], None]) -> "MaskNetwork
     )  # fmt: skip
 
 
-def _paced(task: Task) -> "Recipe":
+def _paced(task: Task) -> Recipe:
     """The recipe of scenes as long, at the pace of the network."""
     from rtsep.learn.families import SIZES
-    from rtsep.learn.mixing import Recipe
 
     recipe, pace = Recipe(**task.recipe), SIZES[task.size].pace
     return replace(recipe, pace=pace, frames=recipe.frames // pace)

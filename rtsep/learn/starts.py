@@ -16,6 +16,7 @@ from rtsep.dsp.stream import stream_spec
 from rtsep.learn import beta, mel, nmf
 from rtsep.learn.asvd import adversarial_basis, moments, positive
 from rtsep.learn.estimates import Mask, excerpts
+from rtsep.learn.mixing import Recipe
 from rtsep.learn.scenes import BINS, RATE, WINDOW
 from rtsep.learn.tapes import Tape
 from rtsep.learn.threads import one_thread
@@ -36,6 +37,7 @@ class Heard:
     patches : how many are learned from, of 64 frames each.  rank : components of a source.
     epochs, width : of am's and lmm's networks.  steps, kind : of gass's generators (gass.KINDS).
     search : steps for codes.
+    snr : dB, from and to, of what is not observed over what is, within the mixtures.
     """
 
     observed: Tape
@@ -49,6 +51,7 @@ class Heard:
     steps: int = 2000
     kind: str = "vae"
     search: int = 200
+    snr: tuple[float, float] = Recipe.snr
     seed: int = 0
 
     def frames(self, source: Tape) -> Array:
@@ -56,9 +59,18 @@ class Heard:
         found = excerpts(source, self.patches, FRAMES, self.seed)
         return np.ascontiguousarray(found.reshape(-1, BINS).T)
 
-    def pictures(self, source: Tape) -> Array:
-        found = excerpts(source, self.patches, FRAMES, self.seed)
-        return patches(found.reshape(-1, BINS))
+    def pictures(self) -> tuple[Array, Array]:
+        """Of the observed source and of the mixtures.
+
+        These have a mean of one, and b is as loud as it is within mixtures, as for NES.
+        """
+        b, y = (
+            patches(excerpts(each, self.patches, FRAMES, self.seed).reshape(-1, BINS))
+            for each in (self.observed, self.mixtures)
+        )
+        snr = np.random.default_rng(self.seed).uniform(*self.snr, len(b))
+        louder = np.sqrt(1 + 10 ** (snr / 10)).astype(np.float32)
+        return b / louder[:, None, None], y
 
 
 def by_nmf(heard: Heard) -> Mask:
@@ -99,9 +111,7 @@ def by_am(heard: Heard) -> Mask:
     from rtsep.learn.am import Masking, adversarial_masking
 
     given = Masking(epochs=heard.epochs, width=heard.width, seed=heard.seed)
-    separate = adversarial_masking(
-        heard.pictures(heard.observed), heard.pictures(heard.mixtures), given
-    )
+    separate = adversarial_masking(*heard.pictures(), given)
     return lambda magnitudes: masked(separate, magnitudes)
 
 
@@ -109,9 +119,7 @@ def by_lmm(heard: Heard, share: bool = True) -> Mask:
     from rtsep.learn.lmm import Latent, latent_mixture_masking
 
     given = Latent(heard.epochs, heard.width, search=heard.search, seed=heard.seed, share=share)
-    separate = latent_mixture_masking(
-        heard.pictures(heard.observed), heard.pictures(heard.mixtures), given
-    )
+    separate = latent_mixture_masking(*heard.pictures(), given)
     return lambda magnitudes: masked(separate, magnitudes)
 
 
