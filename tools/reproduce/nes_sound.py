@@ -3,7 +3,7 @@
     python tools/reproduce/nes_sound.py --data FOLDER [--small] [--write] [--width N] [--clips N]
                                         [--iterations N] [--epochs N] [--masks N] [--judged N]
                                         [--half] [--redraw] [--cool] [--magnitudes] [--over DB]
-                                        [--kept FILE]
+                                        [--seed N] [--kept FILE]
                                         [--methods NAME ...] [--unseen WHAT ...]
 
 The paper's network on patches of 257 bins by 64 frames, |STFT| as it is, window 400 in FFTs of
@@ -14,12 +14,12 @@ spread to the bins.  Supervised is the paper's, full supervision: the mixtures t
 what each is made of, as pairs, for as many epochs as NES in all.  Synthetic is what the paper calls
 synthetic full supervision, a stronger one: the two sources by themselves, paired anew in every
 epoch.  --redraw: so are NES's pairs.  --cool: the rate falls to nothing in every iteration.
---half: masks, and the critic of AM, in bfloat16 while learning.  --kept: figures found so far; what
-is in it is not run again.  Speech and noise of --data (sets speech_train, noise_train; judged on
-speech_test, noise_test) in place of LRW and ESC-50, clips of 2.56 s, each at the same root mean
-square, or the source that is not observed at so many dB over the other (--over): the paper does not
-tell its levels.  The mixture's phase is kept.  Figures: medians over clips of BSS eval's SDR, one
-tap, of the source that is not observed.
+--half: masks, and the critic of AM, in bfloat16 while learning.  --seed: of weights, codes and
+pairs; clips stay.  --kept: figures found so far; what is in it is not run again.  Speech and noise
+of --data (sets speech_train, noise_train; judged on speech_test, noise_test) in place of LRW and
+ESC-50, clips of 2.56 s, each at the same root mean square, or the source that is not observed at so
+many dB over the other (--over): the paper does not tell its levels.  The mixture's phase is kept.
+Figures: medians over clips of BSS eval's SDR, one tap, of the source that is not observed.
 """
 
 import argparse
@@ -134,14 +134,14 @@ def by_nmf(b: Patches, y: Patches, judged: Patches) -> Patches:
     return x.reshape(257, -1, FRAMES).transpose(1, 0, 2)
 
 
-def by_lmm(b: Patches, y: Patches, masks: int, width: int) -> Separate:
+def by_lmm(b: Patches, y: Patches, masks: int, width: int, seed: int = 0) -> Separate:
     """Learned and searched on magnitudes of mel bands (N, 64, 64)."""
     pool, spread = (each(257, RATE, BANDS).T for each in (mel.pool, mel.spread))
 
     def bands(V: Patches) -> Patches:
         return np.matmul(pool, np.abs(V))
 
-    given = Latent(masks, width, search=SEARCH)
+    given = Latent(masks, width, search=SEARCH, seed=seed)
     separate = latent_mixture_masking(bands(b), bands(y), given)
 
     def masked(y: Patches) -> Patches:
@@ -171,15 +171,16 @@ def methods(
 
     own : the part of b within y, which only a supervised network is told.
     """
-    chosen = {name: getattr(given, name) for name in ("half", "cool")}
+    chosen = {name: getattr(given, name) for name in ("half", "cool", "seed")}
 
     @cache
     def am() -> Separate:
-        return adversarial_masking(b, y, Masking(given.masks, given.width, half=given.half))
+        wanted = Masking(given.masks, given.width, half=given.half, seed=given.seed)
+        return adversarial_masking(b, y, wanted)
 
     @cache
     def lmm() -> Separate:
-        return by_lmm(b, y, given.masks, given.width)
+        return by_lmm(b, y, given.masks, given.width, given.seed)
 
     def told(redraw: bool) -> Iterator[Patches]:
         epochs = given.epochs * given.iterations
@@ -227,7 +228,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     numbers = {"width": 64, "iterations": 10, "epochs": 25, "masks": 25, "clips": 1000,
-               "judged": 100, "over": 0}  # fmt: skip
+               "judged": 100, "over": 0, "seed": 0}  # fmt: skip
     more = {name: {"type": int, "default": value} for name, value in numbers.items()}
     more |= {name: {"action": "store_true"} for name in CHOICES} | {"kept": {"type": Path}}
     names = list(PUBLISHED["speech"])
