@@ -5,6 +5,8 @@ bin f from the bands' gains: triangles that sum to one over the bands, scaled to
 ERB(f) = 24.7 (1 + 4.37 f / 1000) Hz, Glasberg and Moore (1990).
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +32,11 @@ def centres(bins: int, bin_hz: float) -> NDArray[np.int64]:
 
 def spread(bins: int, bin_hz: float) -> Array:
     """(bands, bins): every column sums to one, linear between the centres."""
-    at = centres(bins, bin_hz)
+    return between(centres(bins, bin_hz), bins)
+
+
+def between(at: NDArray[Any], bins: int) -> Array:
+    """(bands, bins): what each bin takes of the bands that peak at bins `at` to its sides."""
     hats = [np.interp(np.arange(bins), at, row) for row in np.eye(len(at))]
     return np.array(hats, np.float32)
 

@@ -8,6 +8,8 @@ two centres is between their values.  2595 log10(1 + f / 700 Hz), O'Shaughnessy 
 import numpy as np
 from numpy.typing import NDArray
 
+from rtsep.learn.bands import between
+
 Array = NDArray[np.float32]
 
 
@@ -27,6 +29,4 @@ def pool(bins: int, rate: float, bands: int) -> Array:
 
 def spread(bins: int, rate: float, bands: int) -> Array:
     """(bands, bins): every column sums to one."""
-    at = centres(bins, rate, bands)
-    hats = [np.interp(np.arange(bins), at, row) for row in np.eye(bands)]
-    return np.array(hats, np.float32)
+    return between(centres(bins, rate, bands), bins)
