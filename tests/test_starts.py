@@ -236,6 +236,19 @@ def test_estimates_of_other_samples_are_made_anew(tmp_path, monkeypatch):
     assert len({each.samples.filename for each in made}) == 3
 
 
+def test_a_start_is_told_at_which_ratios_scenes_are_mixed(heard, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setitem(
+        starts.BY, "nmf", lambda heard: told.append(heard.snr) or (lambda V: np.full_like(V, 0.5))
+    )
+    files = set()
+    for snr in [(0, 6), (10, 20)]:
+        given = replace(task(heard, "nes", tmp_path, init="nmf"), recipe=RECIPE | {"snr": snr})
+        files.add(_Parts(given, print).start().samples.filename)
+    assert told == [(0, 6), (10, 20)]
+    assert len(files) == 2
+
+
 @pytest.mark.parametrize("size", ["tiny", "dual-tiny"])
 def test_a_teacher_hears_frames_at_its_own_pace(heard, tmp_path, size):
     """As `separated` runs it, which the engine is held against."""
