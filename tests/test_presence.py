@@ -80,6 +80,19 @@ def test_where_it_would_hear_itself_it_takes_another_microphone_and_no_monitor(p
     assert pulse.streams[0].source == 3
 
 
+@pytest.mark.parametrize("playback", [False, True])
+def test_a_device_that_was_gone_between_two_looks_is_known_by_its_index(playback):
+    pulse, presence = Pulse(playback), Presence("usb", playback)
+    presence.look(pulse)
+    pulse.go(0, 2)
+    pulse.devices.append(Told(index=9, name="usb", proplist={}))
+    assert presence.look(pulse)
+    assert [each.source for each in pulse.streams] == [9, 2]
+    pulse.move(7, 2)  # by hand, from then on
+    assert presence.look(pulse)
+    assert pulse.streams[0].source == 2
+
+
 def test_a_speakers_monitor_is_no_microphone():
     """The server leads to it; the other would be heard, and what they say sent back to them."""
     pulse, presence = Pulse(), Presence("usb")

@@ -2,13 +2,15 @@
 
 Where a device goes, its streams are led to the server's default one.  That may be rtsep's own: it
 would hear itself, and takes another instead.  And where the device comes back, they stay where they
-are.
+are.  One that comes back between two looks has another index than before.
 """
 
 import os
 from typing import Any
 
 from rtsep.ports.virtual import OURS, default_of, hardware
+
+GONE = -1  # no server's index
 
 
 class Presence:
@@ -18,7 +20,8 @@ class Presence:
     """
 
     def __init__(self, device: str, playback: bool = False) -> None:
-        self._device, self._away, self.instead = device, False, ""
+        self._device, self.instead = device, ""
+        self._index: int | None = None  # of the device at the last look, before which there is none
         self._end = "sink" if playback else "source"
         self._stream = "sink_input" if playback else "source_output"
 
@@ -26,8 +29,9 @@ class Presence:
         """Whether our streams have it, or another real one in its place; brings them back to it."""
         names = {each.index: each.name for each in getattr(pulse, f"{self._end}_list")()}
         led = {each.index: names.get(getattr(each, self._end), "") for each in self._ours(pulse)}
-        if self._device not in names.values():
-            self._away = True
+        index = next((each for each, name in names.items() if name == self._device), GONE)
+        if index == GONE:
+            self._index = GONE
             real = [name for name in led.values() if self._may_stand_in(name)]
             if len(real) == len(led):
                 self.instead = next(iter(real), "")
@@ -35,9 +39,9 @@ class Presence:
                 other = hardware(names.values(), default_of(pulse, self._end)) or ""
                 self.instead = other if self._bring(pulse, names, led, other) else ""
             return bool(self.instead)
-        if self._away:
+        if self._index not in (index, None):
             self._bring(pulse, names, led, self._device)
-        self._away, self.instead = False, ""
+        self._index, self.instead = index, ""
         return True
 
     def _may_stand_in(self, name: str) -> bool:
