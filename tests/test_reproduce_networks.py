@@ -1,6 +1,7 @@
 """The scripts that print GASS's figures and table 2's, on sounds made up here."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools" / "reproduc
 
 import gass
 import nes_sound
+from kept import Kept
 
 
 def band(low: float, high: float, n: int, seed: int) -> np.ndarray:
@@ -138,3 +140,25 @@ def test_table_two_runs_nothing_twice(tmp_path, monkeypatch):
     one_way = [*nes_sound.rows(given, "small")]
     assert one_way
     assert all(row.what.startswith("noise from speech") for row in one_way)
+
+
+def test_what_a_method_begins_with_is_learned_once(tmp_path, monkeypatch):
+    y, runs = np.full((2, 257, 64), 1 + 2j, np.complex64), []
+
+    def masking(b, y, given):
+        runs.append(given.seed)
+        return lambda y: np.float32(0.25) * y
+
+    def eggs(b, y, learn, iterations, start):
+        yield (lambda y: y - start), start
+
+    monkeypatch.setattr(nes_sound, "adversarial_masking", masking)
+    monkeypatch.setattr(nes_sound, "eggs", eggs)
+    for path in (tmp_path / "a.json", tmp_path / "a.json", tmp_path / "b.json", None):
+        for size, task in (("small", "speech"), ("large", "speech"), ("small", "noise")):
+            given = SimpleNamespace(half=False, cool=False, redraw=False, epochs=1, iterations=1,
+                                    width=4, masks=1, seed=len(runs))  # fmt: skip
+            keep = partial(Kept(path, size).array, task)
+            (found,) = nes_sound.methods(y, y, y, y, given, keep)["AM+NES"]()
+            np.testing.assert_array_equal(found, np.float32(0.75) * y)
+    assert runs == [*range(9)]  # three of each file and three of none; a's second run learns none

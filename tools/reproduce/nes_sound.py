@@ -15,17 +15,18 @@ what each is made of, as pairs, for as many epochs as NES in all.  Synthetic is 
 synthetic full supervision, a stronger one: the two sources by themselves, paired anew in every
 epoch.  --redraw: so are NES's pairs.  --cool: the rate falls to nothing in every iteration.
 --half: masks, and the critic of AM, in bfloat16 while learning.  --seed: of weights, codes and
-pairs; clips stay.  --kept: figures found so far; what is in it is not run again.  Speech and noise
-of --data (sets speech_train, noise_train; judged on speech_test, noise_test) in place of LRW and
-ESC-50, clips of 2.56 s, each at the same root mean square, or the source that is not observed at so
-many dB over the other (--over): the paper does not tell its levels.  The mixture's phase is kept.
+pairs; clips stay.  --kept: figures found so far; what is in it is not run again, nor is what AM and
+LMM found for NES to begin with, in files beside it.  Speech and noise of --data (sets speech_train,
+noise_train; judged on speech_test, noise_test) in place of LRW and ESC-50, clips of 2.56 s, each at
+the same root mean square, or the source that is not observed at so many dB over the other (--over):
+the paper does not tell its levels.  The mixture's phase is kept.
 Figures: medians over clips of BSS eval's SDR, one tap, of the source that is not observed.
 """
 
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -165,11 +166,13 @@ def prepared(given: argparse.Namespace, unseen: str, observed: str) -> tuple[Cli
 
 
 def methods(
-    b: Patches, own: Patches, y: Patches, judged: Patches, given: argparse.Namespace
-) -> dict[str, Callable[[], Iterator[Patches]]]:
+    b: Patches, own: Patches, y: Patches, judged: Patches, given: argparse.Namespace,
+    keep: Callable[[str, Callable[[], Patches]], Patches] = lambda _, make: make(),
+) -> dict[str, Callable[[], Iterator[Patches]]]:  # fmt: skip
     """Estimates of x, the last of each method its own, those before it after fewer iterations.
 
-    own : the part of b within y, which only a supervised network is told.
+    own : the part of b within y, which only a supervised network is told.  keep : what a method
+    finds in y, or has found in an earlier run.
     """
     chosen = {name: getattr(given, name) for name in ("half", "cool", "seed")}
 
@@ -200,8 +203,8 @@ def methods(
         "AM": lambda: rest(am()),
         "LMM": lambda: rest(lmm()),
         "NES": lambda: nes(None),
-        "AM+NES": lambda: nes(y - am()(y)),
-        "LMM+NES": lambda: nes(y - lmm()(y)),
+        "AM+NES": lambda: nes(keep("AM", lambda: y - am()(y))),
+        "LMM+NES": lambda: nes(keep("LMM", lambda: y - lmm()(y))),
         "supervised": lambda: told(redraw=False),
         "synthetic": lambda: told(redraw=True),
     }
@@ -212,7 +215,7 @@ def rows(given: argparse.Namespace, size: str) -> Iterator[Row]:
     for unseen in given.unseen:
         observed = "noise" if unseen == "speech" else "speech"
         test, parts = prepared(given, unseen, observed)
-        estimates = methods(*parts, given)
+        estimates = methods(*parts, given, partial(found.array, unseen))
         for name in given.methods:
             what = f"{unseen} from {observed}, {name}"
             if what not in found.figures:
