@@ -259,6 +259,7 @@ def test_tapes_are_found_again_and_keep_silence_out(tmp_path, folders):
     assert len(told) == 1
     assert "silent" in told[0]
     assert made.edges.tolist() == [0, 480]
+    assert made.places.tolist() == [1]
     again = tape(corpus, RATE, tmp_path, "some", told.append)
     np.testing.assert_array_equal(made.samples, again.samples)
     with pytest.raises(ValueError, match="silent"):
@@ -468,6 +469,18 @@ def test_a_tiny_training_separates_tones_from_hiss(folders, tmp_path, method, si
     assert network.card.cost[offline.COST] > 0
     assert network.card.quality["method"] == method
     assert network.card.options == {}  # they are a separator's
+
+
+def test_the_card_counts_no_recording_that_was_left_out(tmp_path):
+    rng, silence = np.random.default_rng(0), np.zeros(RATE, np.float32)
+    hiss, both = ([(silence, RATE), (x, RATE)] for x in (high_hiss(10, rng), low_tones(5, rng)))
+    task = Task("nes", hiss, tmp_path, mixtures=both, size="tiny", iterations=1, recipe=SMALL,
+                plan={"epochs": 1, "steps": 1})  # fmt: skip
+    told = []
+    (record,) = learn_network(task, name="n", source="tones", skip=told.append).card.trained_on
+    assert record["files"] == 2
+    assert record["seconds"] == pytest.approx(14)  # a tenth of the hiss is held out
+    assert sum("silent" in each for each in told) >= 2
 
 
 def test_a_mask_of_ones_gives_the_recording_back(monkeypatch):

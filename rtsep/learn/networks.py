@@ -98,16 +98,18 @@ class _Parts:
             return None, None
         found = self._found(given, what)
         learned, judged = parted(found, (1 - HELD_OUT, HELD_OUT))
+        tape = self._tape(learned, what)
         if what != "clean" or "clean" in NEEDED.get(self.task.teacher or self.task.method, ()):
-            self.used += learned
-        return self._tape(learned, what), self._tape(judged or learned, f"{what}-held-out")
+            self.used += [learned[place] for place in tape.places]
+        return tape, self._tape(judged or learned, f"{what}-held-out")
 
     def _whole(self, given: Any, what: str) -> "Tape | None":
         if given is None:
             return None
         found = self._found(given, what)
-        self.used += found
-        return self._tape(found, what)
+        tape = self._tape(found, what)
+        self.used += [found[place] for place in tape.places]
+        return tape
 
     def _found(self, given: Any, what: str) -> list[Recording]:
         found = recordings(given, self.skip)

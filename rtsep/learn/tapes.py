@@ -21,19 +21,22 @@ FULL = 32767
 SILENCE = 1e-4  # of full scale, RMS of an excerpt under which another is drawn
 TRIES = 20
 PART = 1 << 20  # samples that are in memory at once
+FORM = 2  # of the files
 
 
 @dataclass(frozen=True)
 class Tape:
     """samples : int16 (n,), on the disk.  edges : (recordings + 1,), where each begins and ends.
 
-    rate : Hz.  bandwidths : Hz, (recordings,), up to which each sounds.  mixtures : int16 (n,),
-    where the samples are estimates of a part of them.
+    rate : Hz.  bandwidths : Hz, (recordings,), up to which each sounds.  places : (recordings,), of
+    each in the corpus, of which silent ones are left out.  mixtures : int16 (n,), where the samples
+    are estimates of a part of them.
     """
 
     samples: NDArray[np.int16]
     edges: NDArray[np.int64]
     bandwidths: NDArray[np.float64]
+    places: NDArray[np.int64]
     rate: int
     mixtures: NDArray[np.int16] | None = None
 
@@ -77,14 +80,14 @@ def tape(
     scale : what all are multiplied by, silence and all; unless told each goes from its first sound
     to its last with a peak of one half.
     """
-    key = [what, rate, *([each.length] for each in corpus), *_stamps(corpus)]
+    key = [FORM, what, rate, *([each.length] for each in corpus), *_stamps(corpus)]
     key += [] if scale is None else [scale]
     path = folder / f"{what}-{digest(key)}.pcm"
-    places = cached(folder, what, key, lambda: _written(corpus, rate, path, skip, scale))
+    told = cached(folder, what, key, lambda: _written(corpus, rate, path, skip, scale))
     samples = np.memmap(path, np.int16, "r")
-    if len(samples) != places["edges"][-1]:
-        raise ValueError(f"{path}: {len(samples)} samples (wanted: {places['edges'][-1]})")
-    return Tape(samples, places["edges"], places["bandwidths"], rate)
+    if len(samples) != told["edges"][-1]:
+        raise ValueError(f"{path}: {len(samples)} samples (wanted: {told['edges'][-1]})")
+    return Tape(samples, told["edges"], told["bandwidths"], told["places"], rate)
 
 
 def _stamps(corpus: Sequence[Recording]) -> list[list[Any]]:
@@ -95,23 +98,26 @@ def _stamps(corpus: Sequence[Recording]) -> list[list[Any]]:
 def _written(
     corpus: Sequence[Recording], rate: int, path: Path, skip: Callable[[str], None],
     scale: float | None,
-) -> dict[str, NDArray[np.float64]]:  # fmt: skip
+) -> dict[str, NDArray[Any]]:  # fmt: skip
     lengths: list[int] = []
     bandwidths: list[float] = []
+    places: list[int] = []
 
     def write(file: IO[bytes]) -> None:
-        def add(each: Recording) -> None:
+        def add(place: int) -> None:
+            each = corpus[place]
             begin = file.tell()
             _write_sounding(each, rate, file, path.parent, scale)
             lengths.append((file.tell() - begin) // 2)
             bandwidths.append(min(each.rate, rate) / 2)
+            places.append(place)
 
-        usable(corpus, add, skip)
+        usable(range(len(corpus)), add, skip)
 
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, write)
     edges = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return {"edges": edges, "bandwidths": np.array(bandwidths)}
+    return {"edges": edges, "bandwidths": np.array(bandwidths), "places": np.array(places)}
 
 
 def _write_sounding(
