@@ -17,7 +17,7 @@ from onnx import helper
 from rtsep.artefacts import library, runtime, trial
 from rtsep.artefacts.card import CardError, to_json
 from rtsep.artefacts.network import load_network, read_network, tensors_of
-from rtsep.artefacts.onnx import nodes_and_constants
+from rtsep.artefacts.onnx import SUM, nodes_and_constants, sum_of
 
 GRU, SMOOTHED = gru().SerializeToString(), smoothed().SerializeToString()
 
@@ -218,6 +218,38 @@ def test_a_file_with_changed_bytes_is_a_network_or_a_card_error(edits):
     for place, value in edits:
         content[place] = value
     opens(read_network, bytes(content))
+
+
+def summed() -> tuple[bytes, int, int]:
+    """A file that has its graph's sum, and where the graph begins and ends in it."""
+    made = smoothed()
+    graph = made.graph.SerializeToString()
+    made.metadata_props.add(key=SUM, value=sum_of(graph))
+    content = made.SerializeToString()
+    begins = content.index(graph)
+    return content, begins, begins + len(graph)
+
+
+def test_no_bit_of_a_graph_that_has_its_sum_may_change():
+    content, begins, ends = summed()
+    assert read_network(content).content == content
+    unnoticed = [
+        place
+        for place in range(begins, ends)
+        if opens(read_network, content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    ]
+    assert unnoticed == []
+
+
+def test_a_changed_weight_is_told_with_both_sums():
+    content, begins, ends = summed()
+    weight = np.float32(0.2).tobytes()
+    changed = content.replace(weight, np.float32(0.3).tobytes())
+    found, told = sum_of(changed[begins:ends]), sum_of(content[begins:ends])
+    with pytest.raises(CardError, match="damaged") as caught:
+        read_network(changed)
+    assert found[:12] in str(caught.value)
+    assert told[:12] in str(caught.value)
 
 
 def test_a_million_fields_are_not_read_one_by_one():

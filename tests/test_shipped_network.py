@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import rtsep
+from rtsep.artefacts.card import MAX_JSON
+from rtsep.artefacts.onnx import SUM, walk
 from rtsep.learn import offline
 from rtsep.learn.features import NAME
 
@@ -46,6 +48,7 @@ def test_its_card_says_what_it_is_and_was_made_of(name):
     assert (card.feature, card.lookahead) == (NAME, 0)
     assert card.bandwidth == (8000 if name in EGGS else 24000)  # of the voices it was told of
     assert len(network.content) < (BYTES | EGGS)[name]
+    assert SUM in walk(network.content, MAX_JSON).metadata  # a damaged copy is refused
     assert all(
         each["licence"].startswith(("CC0", "CC BY", "CC-BY", "Public")) for each in card.trained_on
     )

@@ -5,6 +5,7 @@ below, tensors inside the file and nothing else: no external data, no other doma
 functions, no graphs inside nodes.
 """
 
+import hashlib
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -18,6 +19,7 @@ from rtsep.artefacts.protobuf import Message, Reader, embedded, integer, integer
 
 OPSETS = (17, 26)  # first and last
 KEY = "rtsep.card"
+SUM = "rtsep.graph.sha256"  # of the graph's bytes; a file made elsewhere may lack it
 MAX_NODES = 20_000
 MAX_SIZE = 1 << 26  # numbers in one tensor
 FLOAT = 1
@@ -126,7 +128,8 @@ def walk(content: bytes, longest: int) -> Graph:
     if model["graph"] is None:
         raise CardError("model: has no graph")
     _check_opsets(reader, model["opsets"])
-    graph = reader.read(embedded(model["graph"], "graph"), GRAPH)
+    whole = embedded(model["graph"], "graph")
+    graph = reader.read(whole, GRAPH)
     for name in ("sparse", "quantisation"):
         if graph[name]:
             raise CardError(f"graph: has {name} tensors (wanted: plain ones)")
@@ -134,13 +137,28 @@ def walk(content: bytes, longest: int) -> Graph:
     steps, constants = _walk_nodes(reader, graph["nodes"])
     inputs = _values(reader, graph["inputs"], "input")
     refuse_sizes_by_sound(steps, inputs)
+    metadata = _metadata(reader, model["metadata"], longest)
+    _check_sum(metadata.get(SUM), sum_of(whole))
     return Graph(
-        _metadata(reader, model["metadata"], longest),
+        metadata,
         inputs,
         _values(reader, graph["outputs"], "output"),
         size + constants,
         frozenset(step.operator for step in steps),
     )
+
+
+def sum_of(graph: bytes | memoryview) -> str:
+    """What `SUM` holds, by which a weight that changed on a disk or on its way is noticed."""
+    return hashlib.sha256(graph).hexdigest()
+
+
+def _check_sum(told: str | None, found: str) -> None:
+    if told is not None and told != found:
+        raise CardError(
+            f"graph: damaged, or changed after it was exported "
+            f"(its SHA-256 is {found[:12]}..., the file says {told[:12]}...)"
+        )
 
 
 def _check_opsets(reader: Reader, opsets: list[Any]) -> None:

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from rtsep.artefacts.card import NetworkCard, to_json
 from rtsep.artefacts.network import Network, read_network
-from rtsep.artefacts.onnx import KEY
+from rtsep.artefacts.onnx import KEY, SUM, sum_of
 from rtsep.learn.families import MaskNetwork
 from rtsep.learn.features import FLOOR, HIGHEST, LOWEST, NAME, forgetting
 from rtsep.learn.graphs import Graph, Weights, graph_of, node
@@ -47,8 +47,7 @@ def measured(network: MaskNetwork, **card: Any) -> Network:
 def carded(network: Network, **changes: Any) -> Network:
     """The same network with other fields on its card."""
     model = onnx.load_from_string(network.content)
-    helper.set_model_props(model, {KEY: to_json(replace(network.card, **changes))})
-    return read_network(model.SerializeToString())
+    return read_network(_written(model, replace(network.card, **changes)))
 
 
 def weights_of(graph: Graph, pace: int) -> Weights:
@@ -77,8 +76,14 @@ def content(nodes: list[Any], weights: Weights, card: NetworkCard) -> bytes:
         graph, producer_name="rtsep", opset_imports=[helper.make_opsetid("", OPSET)]
     )
     model.ir_version = IR
-    helper.set_model_props(model, {KEY: to_json(card)})
     onnx.checker.check_model(model, full_check=True)
+    return _written(model, card)
+
+
+def _written(model: onnx.ModelProto, card: NetworkCard) -> bytes:
+    """The file's bytes, with the card and the graph's sum."""
+    told = {KEY: to_json(card), SUM: sum_of(model.graph.SerializeToString())}
+    helper.set_model_props(model, told)
     written: bytes = model.SerializeToString()
     return written
 
