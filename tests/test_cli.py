@@ -483,6 +483,42 @@ def test_ctrl_c_ends_live_well(number):
     assert sf.info("out.wav").frames == round(report["seconds"] * 16000)
 
 
+SIGNALLED = """
+import signal, sys
+from rtsep.cli.ctrl_c import ended_by_signals
+
+def waits(step):
+    steps = 0
+    def trace(frame, event, argument):
+        nonlocal steps
+        frame.f_trace_opcodes = True
+        steps += 1
+        if steps == step:
+            signal.raise_signal(signal.SIGINT)
+        return trace
+    with ended_by_signals() as stop:
+        sys.settrace(trace)
+        stop.wait(0.001)
+        sys.settrace(None)
+        assert stop.is_set() == (steps >= step), step
+    return steps >= step
+
+step = 1
+while waits(step):
+    step += 1
+print(step)
+"""
+
+
+def test_ctrl_c_may_come_at_any_step_of_waiting_for_it():
+    """No handler waits for what the main thread holds: it runs in the main thread."""
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNALLED], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 20
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_denoise_without_a_trace(tmp_path, number, code):
     sf.write("long.wav", babble(48000 * 120), 48000)

@@ -1,6 +1,5 @@
 """The embedded live loop: the same engine, the same callback, a recording for a microphone."""
 
-import threading
 import time
 
 import numpy as np
@@ -85,13 +84,11 @@ def test_seconds_end_it_sooner(tmp_path, microphone):
 
 
 def test_stopping_keeps_what_was_played(tmp_path, microphone):
-    found, stop = microphone(noise(48000)), threading.Event()
-
-    def tell(seconds, total):
-        if seconds >= 0.4:
-            stop.set()
-
-    played = play(found, tmp_path / "out.wav", engine_for(found), pace=None, tell=tell, stop=stop)
+    found, told = microphone(noise(48000)), [0.0]
+    played = play(
+        found, tmp_path / "out.wav", engine_for(found), pace=None,
+        tell=lambda seconds, _: told.append(seconds), ended=lambda: told[-1] >= 0.4,
+    )  # fmt: skip
     assert played.ended_early
     assert sf.info(tmp_path / "out.wav").frames == round(played.seconds * 48000) < 30000
 

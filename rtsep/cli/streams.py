@@ -1,7 +1,5 @@
 """What `rtsep live` runs: a stream between files, sound devices, or virtual ones."""
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
@@ -10,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rtsep.cli.ctrl_c import ended_by_signals
 from rtsep.cli.journal import Journal, written
 from rtsep.cli.options import make_engine, say
 from rtsep.cli.returning import Return, patient, run_again
@@ -59,19 +58,6 @@ class Run:
     def lost(self) -> int:
         """How often the sound went away so far."""
         return self.back.times if self.back else 0
-
-
-@contextmanager
-def ended_by_signals() -> Iterator[threading.Event]:
-    """Set by Ctrl-C and by SIGTERM, the normal ends of a live stream."""
-    stop = threading.Event()
-    names = (signal.SIGINT, signal.SIGTERM)
-    before = {name: signal.signal(name, lambda *_: stop.set()) for name in names}
-    try:
-        yield stop
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
 
 
 @contextmanager
@@ -126,8 +112,9 @@ def through_files(source: Path, target: Path | None, run: Run) -> tuple["Engine"
         watched(engine, desk, way, run.log, run.lost) as tell,
     ):  # fmt: skip
         played = live.play(
-            recording, target, engine, block=block, seconds=run.seconds, tell=tell, stop=stop
-        )
+            recording, target, engine,
+            block=block, seconds=run.seconds, tell=tell, ended=stop.is_set,
+        )  # fmt: skip
     return engine, asdict(played) | {"input": str(source), "output": target and str(target)}
 
 

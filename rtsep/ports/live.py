@@ -6,7 +6,6 @@ played: `latency` samples later than the recording, and as long as it.
 """
 
 import ctypes
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -121,13 +120,13 @@ def play(
     pace: float | None = 1.0,
     seconds: float | None = None,
     tell: Tell = silent,
-    stop: threading.Event | None = None,
+    ended: Callable[[], bool] = lambda: False,
 ) -> Played:
     """Play a recording through the live engine, into a file if there is one.
 
     block : samples a callback.  pace : 1 is real time, None as fast as it goes.  seconds : end
-    sooner than the recording.  tell : called ten times per second of sound.  stop : once it is
-    set the stream ends, and what has been played is kept.
+    sooner than the recording.  tell : called ten times per second of sound.  ended : asked before
+    each block; once it is true the stream ends, and what has been played is kept.
     """
     if block < 1:
         raise ValueError(f"block={block} is not positive")
@@ -136,12 +135,11 @@ def play(
     length = recording.length
     if seconds is not None:
         length = min(length, round(seconds * recording.rate))
-    stop = stop or threading.Event()
     done = due = 0
     with speaker(target, recording) as write, running(engine, freewheel=pace is None):
         clock = Clock(recording.rate, pace)
         for x in device_blocks(recording, block, length):
-            if stop.is_set():
+            if ended():
                 break
             clock.wait(done + len(x), len(x))
             write(call_stream(engine, x).T)
