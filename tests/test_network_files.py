@@ -252,6 +252,12 @@ def test_a_changed_weight_is_told_with_both_sums():
     assert told[:12] in str(caught.value)
 
 
+def test_a_sum_that_is_none_is_told_in_one_printable_line():
+    made = smoothed()
+    made.metadata_props.add(key=SUM, value="\x1b[31m\nred")
+    assert opens(read_network, made.SerializeToString()) is None
+
+
 def test_a_million_fields_are_not_read_one_by_one():
     with pytest.raises(CardError, match="over 400000 fields"):
         read_network(b"\x08\x01".replace(b"\x08", b"\x72\x00")[:2] * 500_000)

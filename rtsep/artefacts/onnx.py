@@ -156,8 +156,8 @@ def sum_of(graph: bytes | memoryview) -> str:
 def _check_sum(told: str | None, found: str) -> None:
     if told is not None and told != found:
         raise CardError(
-            f"graph: damaged, or changed after it was exported "
-            f"(its SHA-256 is {found[:12]}..., the file says {told[:12]}...)"
+            "graph: damaged, or changed after it was exported "
+            f"(its SHA-256 begins {found[:12]!r}, the file says {told[:12]!r})"
         )
 
 
